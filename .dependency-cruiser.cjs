@@ -1,0 +1,76 @@
+/** The import rules of the house: which folder may know which. `npm run boundaries` checks them. */
+const adapters = ["files", "postgres-table", "postgres-settings", "mqtt"];
+
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "core-knows-nobody",
+      comment: "core/ is pure: it imports itself and a short list of pure libraries.",
+      severity: "error",
+      from: { path: "^src/core/" },
+      to: { pathNot: "^src/core/|^node_modules/(picomatch|json-diff-ts|fast-json-patch)/" },
+    },
+    {
+      name: "lib-knows-only-core",
+      severity: "error",
+      from: { path: "^src/lib/" },
+      to: { path: "^src/(?!lib/|core/)" },
+    },
+    {
+      name: "formats-know-core-and-lib",
+      severity: "error",
+      from: { path: "^src/formats/" },
+      to: { path: "^src/(?!formats/|lib/|core/)" },
+    },
+    {
+      name: "git-knows-core-and-lib",
+      severity: "error",
+      from: { path: "^src/git/" },
+      to: { path: "^src/(?!git/|lib/|core/)" },
+    },
+    {
+      name: "store-knows-core-and-lib",
+      severity: "error",
+      from: { path: "^src/store/" },
+      to: { path: "^src/(?!store/|lib/|core/)" },
+    },
+    {
+      name: "targets-know-core-formats-and-lib",
+      severity: "error",
+      from: { path: "^src/targets/" },
+      to: { path: "^src/(?!targets/|formats/|lib/|core/)" },
+    },
+    ...adapters.map((kind) => ({
+      name: `${kind}-knows-no-other-adapter`,
+      severity: "error",
+      from: { path: `^src/targets/${kind}/` },
+      to: { path: "^src/targets/[^/]+/", pathNot: `^src/targets/(${kind}|postgres)/` },
+    })),
+    {
+      name: "only-registries-name-an-adapter",
+      severity: "error",
+      from: { pathNot: "^src/targets/|^src/demo/" },
+      to: { path: "^src/targets/[^/]+/" },
+    },
+    {
+      name: "nobody-knows-the-face",
+      comment: "cli, server and demo stand on top; nothing imports them.",
+      severity: "error",
+      from: { pathNot: "^src/(cli|server|demo)/" },
+      to: { path: "^src/(cli|server|demo)/" },
+    },
+    { name: "no-unresolved", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "no-dev-dependency-in-the-product",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/demo/" },
+      to: { dependencyTypes: ["npm-dev"] },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"] },
+  },
+};

@@ -1,0 +1,25 @@
+/** A JSON Pointer (RFC 6901): `""` is the whole document, `/a~1b/c` is member `c` of member `a/b`. */
+export type Pointer = string;
+
+/** RFC 6901, section 3: `~` is written `~0`, `/` is written `~1`. */
+export function escapeSegment(segment: string): string {
+  return segment.includes("~") || segment.includes("/") ? segment.replaceAll("~", "~0").replaceAll("/", "~1") : segment;
+}
+
+export function formatPointer(segments: readonly string[]): Pointer {
+  return segments.map((segment) => `/${escapeSegment(segment)}`).join("");
+}
+
+/** The pointer's segments, unescaped (RFC 6901, section 4). A pointer that does not begin with `/` is a RangeError. */
+export function parsePointer(pointer: Pointer): string[] {
+  if (pointer === "") return [];
+  if (!pointer.startsWith("/")) throw new RangeError(`"${pointer}" is not a JSON Pointer: it must begin with "/"`);
+  return pointer
+    .slice(1)
+    .split("/")
+    .map((segment) => segment.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+export function child(parent: Pointer, segment: string): Pointer {
+  return `${parent}/${escapeSegment(segment)}`;
+}

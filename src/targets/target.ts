@@ -1,0 +1,75 @@
+import type { z } from "zod";
+import type { Change, ListRules, Observation, Outcome } from "../core/change.js";
+import type { Document } from "../core/value.js";
+
+/**
+ * One live system, or a part of one, that holds configuration. Every implementation passes `test/contract/target.ts`.
+ *
+ * Errors are TrueupErrors without any credential or setting value in them. Whatever waits ends when its signal aborts, with
+ * the signal's reason. A target connects when it is first used, and again after the server went away: a failed call never
+ * makes the next one fail.
+ */
+export interface Target {
+  readonly capabilities: { readonly prune: boolean; readonly watch: boolean; readonly atomic: boolean };
+
+  /** The desired document in the form that `observe` would report it. Called after a successful `observe`; pure given what that learned. */
+  normalize(document: Document): Document;
+
+  /**
+   * Reads the live document, in one round trip. `managed` names the first-level members that git or last applied know;
+   * a kind that cannot list what it holds (files) reads just those, others read everything in their scope.
+   * Throws where the read failed or may be partial: an Observation is always whole.
+   */
+  observe(managed: ReadonlySet<string>, signal: AbortSignal): Promise<Observation>;
+
+  /**
+   * Writes, compare-and-set: a setting whose live value is not `expected` is left and reported as `moved`. One outcome a
+   * change, in the order of the changes. Throws only where nothing at all was written. An atomic target writes all or
+   * nothing of what did not move. On abort it finishes the write in hand and reports the rest as failed (ABORTED).
+   */
+  apply(changes: readonly Change[], signal: AbortSignal): Promise<readonly Outcome[]>;
+
+  /** Calls `moved` whenever the live side may have changed, until the signal aborts. Resolves then; rejects when watching broke. */
+  watch?(moved: () => void, signal: AbortSignal): Promise<void>;
+
+  /** Ends connections. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * One kind of target: what `environment.yaml` may say of it, what `trueup.yaml` may say of its connection, and how it is
+ * opened. The schemas are cheap to load; `open` imports the driver.
+ */
+export interface TargetKind<Spec = unknown, Connection = unknown> {
+  readonly kind: string;
+  /** Keys of the target in environment.yaml beyond those that every target has (see `CommonSpec`). */
+  readonly spec: z.ZodType<Spec>;
+  readonly connection: z.ZodType<Connection>;
+  /**
+   * Whether the operator's connection lets this target reach what it names, and what it would write; touches nothing live.
+   * Throws TARGET_REFUSED or DOCUMENT_UNREPRESENTABLE.
+   */
+  admit(request: AdmitRequest<Spec, Connection>): readonly Claim[];
+  open(options: OpenOptions<Spec, Connection>): Promise<Target>;
+}
+
+export interface AdmitRequest<Spec, Connection> {
+  readonly spec: Spec;
+  readonly connection: Connection;
+  readonly document: Document;
+}
+
+/** Two targets conflict when they claim the same system and one path is a prefix of (or equals) the other. */
+export interface Claim {
+  /** E.g. `postgres db.example:5432/predictor`, `mqtt broker.example:8883`, `files`. Never a credential. */
+  readonly system: string;
+  readonly path: readonly string[];
+}
+
+export interface OpenOptions<Spec, Connection> {
+  readonly environment: string;
+  readonly name: string;
+  readonly spec: Spec;
+  readonly connection: Connection;
+  readonly lists: ListRules;
+}
