@@ -38,3 +38,12 @@ export interface Observation {
   /** Equal tokens mean equal documents; lets the caller skip the comparison. Absent where the kind has no cheap one. */
   readonly version?: string;
 }
+
+/**
+ * One edit, in the document's own terms: under a list the segment is the index, and the index that equals the list's length
+ * appends. `value` undefined removes. Maps that are missing on the way are made.
+ */
+export interface Edit {
+  readonly path: readonly string[];
+  readonly value: Value | undefined;
+}

@@ -64,7 +64,8 @@ export function equal(a: Value | undefined, b: Value | undefined): boolean {
   if (a === b) return true;
   if (a === undefined || b === undefined || a === null || b === null) return false;
   if (typeof a !== "object" || typeof b !== "object") {
-    if (typeof a === "bigint" && typeof b === "number") return a === BigInt(Number.isInteger(b) ? b : 0) && Number.isInteger(b);
+    if (typeof a === "bigint" && typeof b === "number")
+      return a === BigInt(Number.isInteger(b) ? b : 0) && Number.isInteger(b);
     if (typeof a === "number" && typeof b === "bigint") return equal(b, a);
     return Number.isNaN(a) && Number.isNaN(b);
   }

@@ -1,3 +1,4 @@
+import type { Edit } from "../core/change.js";
 import type { Position } from "../core/errors.js";
 import type { Pointer } from "../core/pointer.js";
 import type { Value } from "../core/value.js";
@@ -32,13 +33,4 @@ export interface Parsed {
   readonly value: Value;
   /** Where a setting's value (or its key, for a map) is written; undefined for a pointer that the text does not write. */
   position(pointer: Pointer): Position | undefined;
-}
-
-/**
- * One edit, in the document's own terms: under a list the segment is the index, and the index that equals the list's length
- * appends. `value` undefined removes. Maps that are missing on the way are made.
- */
-export interface Edit {
-  readonly path: readonly string[];
-  readonly value: Value | undefined;
 }

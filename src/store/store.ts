@@ -16,7 +16,11 @@ export interface Store {
 /** One record a target: last applied and what was last seen. `save` replaces it, and appends `events` in the same transaction. */
 export interface TargetRecords {
   load(environment: string): Promise<ReadonlyMap<string, TargetRecord>>;
-  save(environment: string, target: string, update: { record: TargetRecord; events: readonly NewEvent[] }): Promise<void>;
+  save(
+    environment: string,
+    target: string,
+    update: { record: TargetRecord; events: readonly NewEvent[] },
+  ): Promise<void>;
 }
 
 export interface TargetRecord {
