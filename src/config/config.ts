@@ -1,0 +1,143 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, isAbsolute, resolve } from "node:path";
+import { z } from "zod";
+import { type Place, TrueupError } from "../core/errors.js";
+import { isList, isMap, mapOf, type Value } from "../core/value.js";
+import { durationSchema } from "../lib/duration.js";
+import { check, type CheckedFile, parseChecked } from "./checked.js";
+
+/** `trueup.yaml`: the operator's file, and the trust boundary. Paths in it are relative to its folder. */
+const environmentSchema = z.strictObject({
+  branch: z.string().min(1).optional(),
+  connections: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+  secrets: z.array(z.unknown()).default([]),
+});
+
+const configSchema = z.strictObject({
+  repository: z.strictObject({
+    url: z.string().min(1),
+    path: z.string().default("."),
+    token: z.string().min(1).optional(),
+    username: z.string().min(1).optional(),
+    /** An allowed-signers file (ssh-keygen(1), ALLOWED SIGNERS): commits must be signed by one of them. */
+    signers: z.string().min(1).optional(),
+  }),
+  interval: durationSchema.default(60_000),
+  store: z.string().min(1).optional(),
+  stateDirectory: z.string().min(1).default(".trueup"),
+  /** How many targets are read or written at the same time. */
+  concurrency: z.int().min(1).max(1_000).default(16),
+  environments: z.record(z.string(), environmentSchema),
+  // Their schemas belong to the forges and notifiers; the loader only makes room for them.
+  forge: z.unknown().optional(),
+  notifiers: z.unknown().optional(),
+});
+
+export interface EnvironmentConfig {
+  readonly name: string;
+  readonly branch: string;
+  /** Not yet held against a schema: only the kind of the target that uses one knows what it may say. */
+  readonly connections: Readonly<Record<string, Record<string, unknown>>>;
+  readonly secrets: readonly unknown[];
+}
+
+export interface Config {
+  /** As given on the command line. */
+  readonly file: string;
+  readonly folder: string;
+  readonly repository: z.output<typeof configSchema>["repository"];
+  readonly interval: number;
+  readonly store: string | undefined;
+  readonly stateDirectory: string;
+  readonly concurrency: number;
+  readonly environments: ReadonlyMap<string, EnvironmentConfig>;
+  /** What the file says that this version does not act on. */
+  readonly warnings: readonly string[];
+  readonly source: CheckedFile;
+}
+
+/** @throws TrueupError CONFIG_INVALID with the place. */
+export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config {
+  const path = resolve(file);
+  if (!existsSync(path)) {
+    throw new TrueupError("CONFIG_INVALID", `there is no ${file}`, {
+      hint: "write one with `trueup init`, or name yours with --config",
+    });
+  }
+  const read = readText(path, file);
+  const raw = parseChecked(read, file, "CONFIG_INVALID");
+  const source: CheckedFile = { ...raw, value: substitute(raw.value, { environment, place: raw.place, path: [] }) };
+  const data = check(source, { schema: configSchema, code: "CONFIG_INVALID" });
+  if (Object.keys(data.environments).length === 0) {
+    throw new TrueupError("CONFIG_INVALID", "`environments` names no environment", { where: source.place(["environments"]) });
+  }
+  const folder = dirname(path);
+  const at = (given: string) => (isAbsolute(given) ? given : resolve(folder, given));
+  const { signers } = data.repository;
+  return {
+    file,
+    folder,
+    repository: {
+      ...data.repository,
+      url: /^\.{1,2}(\/|$)/.test(data.repository.url) ? at(data.repository.url) : data.repository.url,
+      ...(signers === undefined ? {} : { signers: at(signers) }),
+    },
+    interval: data.interval,
+    store: data.store,
+    stateDirectory: at(data.stateDirectory),
+    concurrency: data.concurrency,
+    environments: new Map(
+      Object.entries(data.environments).map(([name, { branch, connections, secrets }]) => [
+        name,
+        { name, branch: branch ?? name, connections: rooted(connections, at), secrets },
+      ]),
+    ),
+    warnings: (["forge", "notifiers"] as const)
+      .filter((key) => data[key] !== undefined)
+      .map((key) => `${file}: \`${key}\` is not acted on by this version`),
+    source,
+  };
+}
+
+function readText(path: string, file: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new TrueupError("CONFIG_INVALID", `${file} cannot be read`, { cause: error, hint: "check the file's mode and owner" });
+  }
+}
+
+/** Paths in connections are relative to trueup.yaml: what a connection calls `root` is a path for every kind that has one. */
+function rooted(connections: EnvironmentConfig["connections"], at: (path: string) => string) {
+  return Object.fromEntries(
+    Object.entries(connections).map(([name, connection]) => [
+      name,
+      typeof connection["root"] === "string" ? { ...connection, root: at(connection["root"]) } : connection,
+    ]),
+  );
+}
+
+interface Substitution {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly place: (path: readonly (string | number)[]) => Place;
+  readonly path: readonly (string | number)[];
+}
+
+/** Puts the process environment's values in for `${NAME}`; `$${NAME}` is the literal. */
+function substitute(value: Value, context: Substitution): Value {
+  const { environment, place, path } = context;
+  if (typeof value === "string") {
+    return value.replaceAll(/\$(\$\{[A-Za-z_]\w*\})|\$\{([A-Za-z_]\w*)\}/g, (_, escaped: string | undefined, name: string) => {
+      if (escaped !== undefined) return escaped;
+      const found = environment[name];
+      if (found !== undefined) return found;
+      throw new TrueupError("CONFIG_INVALID", `the environment variable ${name} is not set`, {
+        where: place(path),
+        hint: `set ${name}, or write $\${${name}} for the literal text`,
+      });
+    });
+  }
+  if (isList(value)) return value.map((item, index) => substitute(item, { ...context, path: [...path, index] }));
+  if (!isMap(value)) return value;
+  return mapOf(Object.entries(value).map(([key, item]) => [key, substitute(item, { ...context, path: [...path, key] })]));
+}
