@@ -1,5 +1,10 @@
 import type { Change, Edit, ListRules } from "./change.js";
-import type { Document, Value } from "./value.js";
+import { draft } from "./edit.js";
+import { TrueupError } from "./errors.js";
+import { keyName, keyOf, type ListScope, listScope, positions, within } from "./lists.js";
+import { parsePointer } from "./pointer.js";
+import { same } from "./same.js";
+import { type Document, emptyMap, isList, isMap, mapOf, member, type Value } from "./value.js";
 
 /** What became of one change: the edits that carry it out, or the live value that had moved. */
 export type Step =
@@ -17,11 +22,190 @@ export interface Application {
 
 /**
  * Applies changes to a live document, compare-and-set. Finds keyed list elements by their key, appends and removes list
- * positions in an order that keeps the others' positions, makes missing maps, and drops nothing that no change names.
+ * positions in an order that keeps the others' positions, makes missing maps, and touches no setting that no change names.
+ *
+ * - Every `expected` is compared with `live` as it was given, not with what earlier changes made of it.
+ * - A change whose place cannot be (below a scalar, below a set, beyond the end of a list) has moved: live is not what the
+ *   plan saw.
+ * - A removal that empties its map, or leaves a keyed element with nothing but its key, takes that with it, and so on
+ *   upwards: a row, a topic or a table of a file goes with its last setting. The document itself and the positions of an
+ *   ordered list stay.
  */
 export function applyChanges(live: Document, changes: readonly Change[], lists: ListRules): Application {
-  void live;
-  void changes;
-  void lists;
-  throw new Error("unreachable: replaced before first use");
+  const scope = listScope(lists);
+  const index = keyIndex();
+  const tree = draft(live);
+  const steps = new Map<Change, Step>();
+  const edits: Edit[] = [];
+  const document = () => tree.value() as Document;
+
+  function perform(change: Change, segments: readonly string[]): boolean {
+    const place = locate(document(), segments, { scope, index });
+    if (place === undefined) return false;
+    const edit = change.desired === undefined ? removal(place) : write(place, segments, change.desired);
+    if (edit !== undefined) {
+      tree.apply(edit);
+      edits.push(edit);
+      index.edited(place.trail, edit);
+    }
+    steps.set(change, { change, edits: edit === undefined ? [] : [edit] });
+    return true;
+  }
+
+  const writes: Located[] = [];
+  const removals: Located[] = [];
+  for (const change of changes) {
+    const segments = parsePointer(change.path);
+    const place = locate(live, segments, { scope, index, beyond: true });
+    const now = place?.trail[segments.length]?.node;
+    const at = segments.reduce(within, scope);
+    if (place === undefined || !same(change.expected, now, { scope: at })) {
+      steps.set(change, { change, moved: true, live: now });
+    } else (change.desired === undefined ? removals : writes).push({ change, segments });
+  }
+  // Positions beyond a list's end wait until the ones before them are there; positions are removed from the end.
+  const waiting = writes.filter(({ change, segments }) => !perform(change, segments));
+  for (const { change, segments } of [...waiting.sort(byPosition), ...removals.sort((a, b) => byPosition(b, a))]) {
+    if (!perform(change, segments)) steps.set(change, { change, moved: true, live: undefined });
+  }
+  return { document: document(), steps: changes.flatMap((change) => steps.get(change) ?? []), edits };
+}
+
+interface Located {
+  readonly change: Change;
+  readonly segments: readonly string[];
+}
+
+/** In the order of the document, list positions as numbers. */
+function byPosition(a: Located, b: Located): number {
+  for (const [depth, left] of a.segments.entries()) {
+    const right = b.segments[depth];
+    if (right === undefined) return 1;
+    if (left !== right) {
+      const difference = isIndex(left) && isIndex(right) ? Number(left) - Number(right) : Number.NaN;
+      return Number.isNaN(difference) ? (left < right ? -1 : 1) : difference;
+    }
+  }
+  return a.segments.length - b.segments.length;
+}
+
+function isIndex(segment: string): boolean {
+  return /^(0|[1-9]\d*)$/.test(segment);
+}
+
+/** One node on the way to a setting, the document first. */
+interface Node {
+  readonly node: Value | undefined;
+  readonly scope: ListScope;
+  /** The key member by which this node's list is matched, if it stands in a keyed list. */
+  readonly keyedBy: string | undefined;
+}
+
+interface Place {
+  /** In the document's own terms; what is missing is in the words of the change. */
+  readonly path: readonly string[];
+  readonly trail: readonly Node[];
+}
+
+interface LocateOptions {
+  readonly scope: ListScope;
+  readonly index: KeyIndex;
+  /** Whether a position beyond the end of a list is a place that is absent, or none. */
+  readonly beyond?: boolean;
+}
+
+/** Follows a pointer in the words of a finding. Undefined where the document has no such place. */
+function locate(document: Document, segments: readonly string[], options: LocateOptions): Place | undefined {
+  const path: string[] = [];
+  const trail: Node[] = [{ node: document, scope: options.scope, keyedBy: undefined }];
+  let node: Value | undefined = document;
+  let scope = options.scope;
+  for (const segment of segments) {
+    const key = keyName(scope);
+    let keyedBy: string | undefined;
+    let name = segment;
+    if (node === undefined) {
+      keyedBy = key;
+    } else if (isList(node) && key !== undefined) {
+      const at = options.index.of(node, key);
+      if (at === undefined) return undefined;
+      keyedBy = key;
+      name = String(at.get(segment) ?? node.length);
+      node = node[Number(name)];
+    } else if (isList(node)) {
+      if (scope.rule === "set" || !isIndex(segment)) return undefined;
+      if (Number(segment) > node.length && options.beyond !== true) return undefined;
+      node = node[Number(segment)];
+    } else if (isMap(node)) {
+      node = member(node, segment);
+    } else return undefined;
+    scope = within(scope, segment);
+    path.push(name);
+    trail.push({ node, scope, keyedBy });
+  }
+  return { path, trail };
+}
+
+/** The edit that writes a setting. What is missing on the way is built with it: maps, and keyed lists with their element. */
+function write({ path, trail }: Place, segments: readonly string[], desired: Value): Edit {
+  let value = desired;
+  let depth = segments.length;
+  for (; ; depth -= 1) {
+    const name = segments[depth - 1];
+    const keyedBy = trail[depth]?.keyedBy;
+    if (name === undefined) break;
+    if (keyedBy !== undefined) value = withKey(value, keyedBy, name);
+    if (trail[depth - 1]?.node !== undefined) break;
+    value = keyedBy === undefined ? mapOf([[name, value]]) : [value];
+  }
+  return { path: path.slice(0, depth), value };
+}
+
+/** A keyed list's element with its key member first, where it does not say it itself. */
+function withKey(element: Value, key: string, name: string): Value {
+  if (!isMap(element))
+    throw new TrueupError("INTERNAL", `an element of a list that is matched by \`${key}\` must be a map`);
+  return keyOf(element, key) === name ? element : Object.assign(emptyMap(), { [key]: name }, element, { [key]: name });
+}
+
+/** The edit that removes a setting and what that leaves empty; undefined where it is gone already. */
+function removal({ path, trail }: Place): Edit | undefined {
+  let depth = path.length;
+  if (trail[depth]?.node === undefined) return undefined;
+  while (depth > 1 && isEmptiedBy(path[depth - 1], trail[depth - 1]) && !isPosition(trail[depth - 2])) depth -= 1;
+  return { path: path.slice(0, depth), value: undefined };
+}
+
+function isEmptiedBy(segment: string | undefined, parent: Node | undefined): boolean {
+  if (isList(parent?.node)) return keyName(parent.scope) !== undefined && parent.node.length === 1;
+  if (!isMap(parent?.node)) return false;
+  return Object.keys(parent.node).every((name) => name === segment || (name === parent.keyedBy && segment !== name));
+}
+
+/** Whether what stands in this node stands there by its position. */
+function isPosition(node: Node | undefined): boolean {
+  return isList(node?.node) && keyName(node.scope) === undefined;
+}
+
+/** Positions by key of the lists met so far, until an edit moves them. */
+interface KeyIndex {
+  of(list: readonly Value[], key: string): ReadonlyMap<string, number> | undefined;
+  edited(trail: readonly Node[], edit: Edit): void;
+}
+
+function keyIndex(): KeyIndex {
+  let known = new WeakMap<readonly Value[], ReadonlyMap<string, number> | undefined>();
+  return {
+    of(list, key) {
+      if (!known.has(list)) known.set(list, positions(list, key));
+      return known.get(list);
+    },
+    // The lists of a draft change in place: an element that came or went, or has another key, moves the others.
+    edited(trail, { path }) {
+      const moves = trail.some(
+        ({ keyedBy }, depth) => keyedBy !== undefined && (path.length <= depth || path[depth] === keyedBy),
+      );
+      if (moves) known = new WeakMap();
+    },
+  };
 }
