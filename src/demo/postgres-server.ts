@@ -125,7 +125,8 @@ async function untilReady(server: ChildProcess, directory: string): Promise<void
   server.once("error", (error) => {
     failure = error;
   });
-  for (const deadline = Date.now() + DEADLINE_MS; ; await delay(10)) {
+  const deadline = Date.now() + DEADLINE_MS;
+  for (;;) {
     const [pid, ...lines] = (await readFile(join(directory, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
     if (Number(pid) === server.pid && lines[6]?.trim() === "ready") return;
     if (failure !== undefined) throw failure;
@@ -133,6 +134,7 @@ async function untilReady(server: ChildProcess, directory: string): Promise<void
       const log = await readFile(join(directory, "server.log"), "utf8").catch(() => "");
       throw new Error(`the PostgreSQL server did not start:\n${log.trim().split("\n").slice(-8).join("\n")}`);
     }
+    await delay(10);
   }
 }
 
