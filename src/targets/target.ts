@@ -42,6 +42,8 @@ export interface Target {
  */
 export interface TargetKind<Spec = unknown, Connection = unknown> {
   readonly kind: string;
+  /** Whether a layer has a folder of documents for the target, one file each, instead of one document. */
+  readonly manyDocuments: boolean;
   /** Keys of the target in environment.yaml beyond those that every target has (see `CommonSpec`). */
   readonly spec: z.ZodType<Spec>;
   readonly connection: z.ZodType<Connection>;
