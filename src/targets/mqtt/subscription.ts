@@ -1,0 +1,105 @@
+import { abortable } from "./abortable.js";
+import { type Link, openLink, type Retained, SENTINEL_DEAD_MS } from "./link.js";
+import type { ProtocolVersion } from "./connect.js";
+import { createReplica, type Replica } from "./replica.js";
+import type { MqttConnection, MqttSpec } from "./spec.js";
+import { isSentinel, keyOf } from "./topics.js";
+
+/** The lasting subscription to everything below the prefix: a replica that is kept true by pushes, over reconnects. */
+export interface Subscription {
+  readonly replica: Replica;
+  /**
+   * Brings the replica up to date: whatever was published before the call is in it. One round trip: the first time on a
+   * connection it reads everything, then what was pushed since and `topics`. One at a time.
+   */
+  refresh(signal: AbortSignal, topics?: readonly string[]): Promise<Link>;
+  /** Called on each publication below the prefix; gives back what ends that. */
+  listen(published: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** So many moved topics are read one by one; beyond that the whole prefix costs less. */
+const SINGLE_READS = 100;
+
+/**
+ * `rereadMs`: the whole prefix is read anew after so long, for what no push tells: a message that an overloaded broker
+ * dropped, a retained message that expired (MQTT 5).
+ */
+export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: number): Subscription {
+  const { prefix } = spec;
+  const everything = `${prefix}/#`;
+  const replica = createReplica(prefix, spec.payload);
+  const listeners = new Set<() => void>();
+  const published = new Set<string>();
+  const own = new Set<string>();
+  let link: Link | undefined;
+  let version: ProtocolVersion | undefined;
+  let wholeAt = -Infinity;
+
+  async function connected(signal: AbortSignal): Promise<Link> {
+    if (link?.lost.aborted === false) return link;
+    published.clear();
+    wholeAt = -Infinity;
+    const onPublished = (topic: string) => {
+      if (keyOf(prefix, topic) === undefined) return;
+      published.add(topic);
+      for (const listener of listeners) listener();
+    };
+    link = await openLink({ connection, prefix, version, onPublished }, signal);
+    version = link.version;
+    own.add(link.sentinel);
+    return link;
+  }
+
+  /** Sentinels that nobody living left: ours of earlier connections, and those of killed processes. */
+  function clearLeftovers(current: Link, found: Retained): void {
+    for (const [topic, payload] of found) {
+      if (topic === current.sentinel || !isSentinel(prefix, topic)) continue;
+      const age = Date.now() - Date.parse(payload.toString("utf8"));
+      if (own.has(topic) || age > SENTINEL_DEAD_MS) current.clear(topic);
+    }
+  }
+
+  async function refresh(signal: AbortSignal, topics: readonly string[] = []): Promise<Link> {
+    const current = await connected(signal);
+    const read = new Set<string>();
+    let asked = new Set([...topics, ...published]);
+    // What was published while a read was under way may have been published before the call: it is read, too, but once.
+    do {
+      const whole = asked.size > SINGLE_READS || performance.now() - wholeAt > rereadMs;
+      if (whole) {
+        published.clear();
+        const found = await current.read([everything], signal);
+        wholeAt = performance.now();
+        replica.replace(found);
+        clearLeftovers(current, found);
+        break;
+      }
+      for (const topic of asked) {
+        published.delete(topic);
+        read.add(topic);
+      }
+      const single = [...asked];
+      replica.update(single, await current.read(single, signal));
+      asked = new Set([...published].filter((topic) => !read.has(topic)));
+    } while (asked.size > 0);
+    return current;
+  }
+
+  return {
+    replica,
+    refresh,
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      await link?.close();
+    },
+  };
+}
+
+/** Resolves when the link is gone, or a signal aborts. */
+export async function gone(link: Link, signals: readonly AbortSignal[]): Promise<void> {
+  await abortable<never>([link.lost, ...signals], () => undefined).catch(() => undefined);
+}

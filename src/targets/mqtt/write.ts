@@ -1,0 +1,176 @@
+import pRetry from "p-retry";
+import PQueue from "p-queue";
+import { applyChanges, type Step } from "../../core/apply.js";
+import type { Change, ListRules, Outcome } from "../../core/change.js";
+import { TrueupError } from "../../core/errors.js";
+import { parsePointer } from "../../core/pointer.js";
+import { equal, member, type Value } from "../../core/value.js";
+import { denied } from "./faults.js";
+import type { Link } from "./link.js";
+import { decodePayload, encodePayload } from "./payload.js";
+import type { MqttSpec } from "./spec.js";
+import type { Subscription } from "./subscription.js";
+import { topicOf } from "./topics.js";
+
+export interface WriteOptions {
+  readonly spec: MqttSpec;
+  readonly lists: ListRules;
+  readonly subscription: Subscription;
+}
+
+/** How long a write may take to show: brokers acknowledge before they have stored, clusters before all nodes know. */
+const SETTLE_MS = 2_000;
+const READ_BACK_MS = 10_000;
+
+/**
+ * Each topic is a write by itself; several changes in one JSON payload are one. MQTT has no compare-and-set: the topics are
+ * read directly before, and read back directly after, so that what came in between is at least seen. Reading back is also
+ * the only way to learn of a denied write on MQTT 3.1.1, which acknowledges it like any other.
+ */
+export async function writeTopics(
+  requested: readonly Change[],
+  options: WriteOptions,
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const { spec, lists, subscription } = options;
+  const failures = new Map<string, Error>();
+  const changes = requested.map((change) => normalized(change, spec, failures));
+  const topics = new Map<string, string>();
+  for (const key of new Set(changes.map(({ path }) => keyOfPath(path)))) {
+    if (!failures.has(key)) topics.set(key, topicOf(spec.prefix, key));
+  }
+  const link = await subscription.refresh(signal, [...topics.values()]);
+  const live = subscription.replica.document();
+  const { document, steps } = applyChanges(live, changes, lists);
+
+  const payloads = new Map<string, Buffer>();
+  for (const step of steps) {
+    const key = keyOfPath(step.change.path);
+    if ("moved" in step || step.edits.length === 0 || failures.has(key)) continue;
+    attempt(key, failures, () => payloads.set(key, payloadOf(member(document, key), spec)));
+  }
+  const unsure = await publishAll(payloads, { link, topics, failures, signal });
+  const readBack = await settle(changes, unsure, { ...options, topics });
+
+  return steps.map((step, index): Outcome => {
+    const { change } = step;
+    const { path } = change;
+    const key = keyOfPath(path);
+    const failure = failures.get(key);
+    if (failure !== undefined && !unsure.has(key)) return { path, result: "failed", error: failure };
+    if ("moved" in step) return { path, result: "moved", live: step.live };
+    if (!unsure.has(key)) return { path, result: "applied" };
+    if (readBack instanceof Error) return { path, result: "failed", error: failure ?? readBack };
+    const seen = readBack[index];
+    if (seen === undefined || !("moved" in seen)) return { path, result: "applied" };
+    if (!equal(seen.live, change.expected)) return { path, result: "moved", live: seen.live };
+    return {
+      path,
+      result: "failed",
+      error: failure ?? denied(`write "${topics.get(key) ?? key}": it keeps the old value`),
+    };
+  });
+}
+
+function keyOfPath(path: string): string {
+  const [key] = parsePointer(path);
+  if (key === undefined) throw new TrueupError("INTERNAL", "a change of a whole document is no change of topics");
+  return key;
+}
+
+/** The change as `observe` would report what it wants; what no topic can hold is a failure of that topic. */
+function normalized(change: Change, spec: MqttSpec, failures: Map<string, Error>): Change {
+  const [key = "", ...inside] = parsePointer(change.path);
+  let desired = change.desired;
+  attempt(key, failures, () => {
+    topicOf(spec.prefix, key);
+    if (desired !== undefined && inside.length === 0) {
+      desired = decodePayload(encodePayload(desired, spec.payload), spec.payload);
+    }
+  });
+  return { ...change, desired };
+}
+
+function payloadOf(value: Value | undefined, spec: MqttSpec): Buffer {
+  return value === undefined ? Buffer.alloc(0) : encodePayload(value, spec.payload);
+}
+
+function attempt(key: string, failures: Map<string, Error>, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof TrueupError)) throw error;
+    failures.set(key, error);
+  }
+}
+
+interface PublishOptions {
+  readonly link: Link;
+  readonly topics: ReadonlyMap<string, string>;
+  readonly failures: Map<string, Error>;
+  readonly signal: AbortSignal;
+}
+
+/** Publishes each; gives back the keys that may have been written, which only reading back can tell. */
+async function publishAll(payloads: ReadonlyMap<string, Buffer>, options: PublishOptions): Promise<Set<string>> {
+  const { link, topics, failures, signal } = options;
+  const unsure = new Set<string>();
+  const queue = new PQueue({ concurrency: link.inFlight });
+  await queue.addAll(
+    [...payloads].map(([key, payload]) => async () => {
+      const topic = topics.get(key);
+      if (topic === undefined) return;
+      if (signal.aborted) {
+        failures.set(key, new TrueupError("ABORTED", `stopped before "${topic}" was written`));
+        return;
+      }
+      try {
+        await link.publish(topic, payload);
+        unsure.add(key);
+      } catch (error) {
+        failures.set(key, error as Error);
+        const code = error instanceof TrueupError ? error.code : undefined;
+        if (code === "CONNECTION_FAILED" || code === "TARGET_TIMEOUT") unsure.add(key);
+      }
+    }),
+  );
+  return unsure;
+}
+
+/** Reads the topics until they hold what was written, or for a bounded time: what each change finds there, or why not. */
+async function settle(
+  changes: readonly Change[],
+  unsure: ReadonlySet<string>,
+  options: WriteOptions & { readonly topics: ReadonlyMap<string, string> },
+): Promise<readonly Step[] | Error> {
+  const { subscription, lists, topics } = options;
+  if (unsure.size === 0) return [];
+  const asked = [...unsure].flatMap((key) => topics.get(key) ?? []);
+  const wanted = changes.map(({ path, desired }) => ({ path, expected: desired, desired }));
+  const deadline = AbortSignal.timeout(READ_BACK_MS);
+  let steps: readonly Step[] | undefined;
+  try {
+    // Not under the caller's signal: a write in hand is finished, and finished means read back.
+    await pRetry(
+      async () => {
+        steps = undefined;
+        await subscription.refresh(deadline, asked);
+        steps = applyChanges(subscription.replica.document(), wanted, lists).steps;
+        const shows = steps.every((step) => !("moved" in step) || !unsure.has(keyOfPath(step.change.path)));
+        if (!shows) throw new Error("not yet");
+      },
+      { retries: Infinity, minTimeout: 10, maxTimeout: 200, maxRetryTime: SETTLE_MS, signal: deadline },
+    );
+  } catch (error) {
+    return steps ?? notReadBack(error);
+  }
+  return steps ?? [];
+}
+
+function notReadBack(cause: unknown): TrueupError {
+  const hint = "whether it is in effect shows in the next reading";
+  if (cause instanceof TrueupError) {
+    return new TrueupError(cause.code, `written, but not read back: ${cause.message}`, { hint: cause.hint ?? hint });
+  }
+  return new TrueupError("TARGET_TIMEOUT", "written, but it could not be read back in time", { hint });
+}
