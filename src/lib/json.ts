@@ -41,13 +41,19 @@ export function stringifyJson(value: Value, options: { space?: number } = {}): s
 function plain(value: Value): Value {
   if (isLiteral(value)) return value.tag.startsWith("!") ? `${value.tag} ${value.text}`.trimEnd() : value.text;
   if (isList(value)) return value.map(plain);
-  if (!isMap(value)) return value;
+  if (!isMap(value)) return typeof value === "number" ? exact(value) : value;
   const result = Object.create(null) as Record<string, Value>;
   for (const [key, item] of Object.entries(value)) result[key] = plain(item);
   return result;
 }
 
-function nesting(text: string): number {
+/** JavaScript writes 2^60 as 1152921504606847000: read again as an integer, that is another number. */
+export function exact(value: number): number | bigint {
+  return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21 ? BigInt(value) : value;
+}
+
+/** How deep the brackets of a JSON text nest; cheap, and not recursive: to be asked before any parser. */
+export function nesting(text: string): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;
