@@ -5,3 +5,4 @@ if (existsSync("src/store/migrations")) {
   cpSync("src/store/migrations", "dist/store/migrations", { recursive: true });
 }
 if (existsSync("dist/cli/main.js")) chmodSync("dist/cli/main.js", 0o755);
+await import("./build-store-template.mjs");

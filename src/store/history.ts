@@ -1,0 +1,78 @@
+import { isMap } from "../core/value.js";
+import { parseJson, stringifyJson } from "../lib/json.js";
+import type { Query } from "./database.js";
+import type { Event, History, NewEvent } from "./store.js";
+
+/** Takes `eventColumns()` as $1 to $7: one array a column, so that any number of events is one statement. */
+export const INSERT_EVENTS = `
+  INSERT INTO trueup.event (environment, target, type, path, revision, message, detail)
+  SELECT environment, target, type, path, revision, message, detail::json
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+    WITH ORDINALITY AS new (environment, target, type, path, revision, message, detail, position)
+  ORDER BY position`;
+
+const LIST = `
+  SELECT id, at, environment, target, type, path, revision, message, detail::text AS detail
+  FROM trueup.event
+  WHERE ($1::text IS NULL OR environment = $1) AND ($2::text IS NULL OR target = $2)
+    AND ($3::timestamptz IS NULL OR at >= $3)
+  ORDER BY at DESC, id DESC
+  LIMIT $4`;
+
+interface Row {
+  id: string;
+  at: Date;
+  environment: string;
+  target: string | null;
+  type: string;
+  path: string | null;
+  revision: string | null;
+  message: string;
+  detail: string | null;
+}
+
+export function history(query: Query): History {
+  return {
+    append: async (events) => {
+      if (events.length > 0) await query(INSERT_EVENTS, eventColumns(events));
+    },
+    list: async ({ environment = null, target = null, since = null, limit }) => {
+      const rows = await query<Row>(LIST, [environment, target, since?.toISOString() ?? null, limit]);
+      return rows.map(eventOf);
+    },
+  };
+}
+
+/** One array a column, in the order of INSERT_EVENTS. */
+export function eventColumns(events: readonly NewEvent[]): readonly unknown[] {
+  return [
+    events.map(({ environment }) => environment),
+    events.map(({ target }) => target),
+    events.map(({ type }) => type),
+    events.map(({ path }) => path && storable(path)),
+    events.map(({ revision }) => revision),
+    events.map(({ message }) => storable(message)),
+    events.map(({ detail }) => detail && stringifyJson(detail)),
+  ];
+}
+
+// PostgreSQL's text holds every character but NUL, which a key or value of a YAML document may hold.
+function storable(text: string): string {
+  return text.replaceAll("\0", "\u{fffd}");
+}
+
+function eventOf(row: Row): Event {
+  const { target, path, revision } = row;
+  const detail = row.detail === null ? undefined : parseJson(row.detail);
+  return {
+    id: Number(row.id),
+    at: row.at.toISOString(),
+    environment: row.environment,
+    type: row.type,
+    message: row.message,
+    ...(target !== null && { target }),
+    ...(path !== null && { path }),
+    ...(revision !== null && { revision }),
+    ...(isMap(detail) && { detail }),
+  };
+}

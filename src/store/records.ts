@@ -1,0 +1,40 @@
+import type { Query } from "./database.js";
+import { eventColumns, INSERT_EVENTS } from "./history.js";
+import type { TargetRecord, TargetRecords } from "./store.js";
+
+const LOAD = `SELECT target, last_applied, status, revision FROM trueup.target WHERE environment = $1`;
+
+// One statement, so that record and events are saved together or not at all, in one round trip and without a transaction
+// of our own. The events' columns come first, as $1 to $7, because INSERT_EVENTS counts them so.
+const SAVE = `
+  WITH saved AS (
+    INSERT INTO trueup.target (environment, target, last_applied, status, revision)
+    VALUES ($8, $9, $10, $11, $12)
+    ON CONFLICT (environment, target) DO UPDATE
+    SET last_applied = excluded.last_applied, status = excluded.status, revision = excluded.revision, saved_at = now()
+  )
+  ${INSERT_EVENTS}`;
+
+interface Row {
+  target: string;
+  last_applied: string | null;
+  status: string;
+  revision: string | null;
+}
+
+export function targetRecords(query: Query): TargetRecords {
+  return {
+    load: async (environment) => {
+      const rows = await query<Row>(LOAD, [environment]);
+      return new Map(rows.map((row) => [row.target, recordOf(row)]));
+    },
+    save: async (environment, target, { record, events }) => {
+      const { lastApplied = null, status, revision = null } = record;
+      await query(SAVE, [...eventColumns(events), environment, target, lastApplied, status, revision]);
+    },
+  };
+}
+
+function recordOf({ last_applied: lastApplied, status, revision }: Row): TargetRecord {
+  return { status, ...(lastApplied !== null && { lastApplied }), ...(revision !== null && { revision }) };
+}
