@@ -1,0 +1,16 @@
+import { postgresConnection, type PostgresConnection } from "../postgres/connection.js";
+import type { TargetKind } from "../target.js";
+import { admitTable, postgresTableSpec, type PostgresTableSpec } from "./spec.js";
+
+export { pushSql, type Push } from "./push.js";
+export { parseTableName, type TableName } from "./name.js";
+
+/** A key/value table: row key → value. */
+export const postgresTable: TargetKind<PostgresTableSpec, PostgresConnection> = {
+  kind: "postgres-table",
+  manyDocuments: false,
+  spec: postgresTableSpec,
+  connection: postgresConnection,
+  admit: admitTable,
+  open: async (options) => (await import("./target.js")).openTable(options),
+};

@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import { formatTableName, quoteIdentifier, quoteTableName, type TableName } from "./name.js";
+
+export const TRIGGER = "trueup_notify";
+
+/** What makes a table tell that it changed: SQL to show, then to run as the table's owner. */
+export interface Push {
+  readonly channel: string;
+  readonly install: string;
+  readonly remove: string;
+}
+
+/**
+ * A trigger per statement, not per row, with an empty payload: PostgreSQL sends equal notifications of one transaction once.
+ * The channel's name is derived from the table's, since it can have 63 bytes and a table's full name more.
+ */
+export function pushSql(name: TableName): Push {
+  const channel = `trueup_${createHash("sha256").update(formatTableName(name)).digest("hex").slice(0, 24)}`;
+  const table = quoteTableName(name);
+  const execute = `${quoteIdentifier(name.schema)}.${quoteIdentifier(channel)}`;
+  return {
+    channel,
+    install: `CREATE OR REPLACE FUNCTION ${execute}() RETURNS trigger LANGUAGE plpgsql AS $trueup$
+BEGIN
+  PERFORM pg_catalog.pg_notify('${channel}', '');
+  RETURN NULL;
+END
+$trueup$;
+CREATE OR REPLACE TRIGGER ${TRIGGER}
+  AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table}
+  FOR EACH STATEMENT EXECUTE FUNCTION ${execute}();
+`,
+    remove: `DROP TRIGGER IF EXISTS ${TRIGGER} ON ${table};
+DROP FUNCTION IF EXISTS ${execute}();
+`,
+  };
+}
