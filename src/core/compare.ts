@@ -137,7 +137,9 @@ function shape(value: Value, { scope, run }: At, side?: "desired"): Shape {
   if (!isList(value) || scope.rule === "set") return "leaf";
   const key = keyName(scope);
   if (key === undefined) return "ordered";
-  return (side === undefined ? byKey(value, key) : requireByKey(value, key, run.path)) === undefined ? "leaf" : "keyed";
+  return (side === undefined ? byKey(value, key) : requireByKey(value, key, { path: run.path })) === undefined
+    ? "leaf"
+    : "keyed";
 }
 
 function isEmpty(value: Value | undefined): boolean {

@@ -1,5 +1,5 @@
 import type { ListRule, ListRules } from "./change.js";
-import { TrueupError } from "./errors.js";
+import { type Place, TrueupError } from "./errors.js";
 import { formatPointer, parsePointer, type Pointer } from "./pointer.js";
 import { isList, isMap, member, type Value, type ValueMap } from "./value.js";
 
@@ -80,7 +80,7 @@ export function byKey(list: readonly Value[], key: string): ReadonlyMap<string, 
 }
 
 /** What keeps a list from being matched by key, for a person; the place is the element's index. */
-function fault(list: readonly Value[], key: string): { index: number; problem: string } | undefined {
+function fault(list: readonly Value[], key: string): { index: number; problem: string } {
   const seen = new Map<string, number>();
   for (const [index, element] of list.entries()) {
     const name = keyOf(element, key);
@@ -89,31 +89,70 @@ function fault(list: readonly Value[], key: string): { index: number; problem: s
     if (first !== undefined) return { index, problem: `has the same \`${key}\` as element ${first}: "${name}"` };
     seen.set(name, index);
   }
-  return undefined;
+  throw new RangeError("the list can be matched by key");
+}
+
+/** Where a list is: its pointer's segments, and how to find the place in a text. */
+export interface ListPlace {
+  readonly path: readonly string[];
+  readonly place?: ((pointer: Pointer) => Place | undefined) | undefined;
 }
 
 /**
  * The elements of a desired list by key.
- * @param path of the list, in the document's own terms
  * @throws DOCUMENT_INVALID where an element has no key or two have the same
  */
-export function requireByKey(
-  list: readonly Value[],
-  key: string,
-  path: readonly string[],
-): ReadonlyMap<string, ValueMap> {
+export function requireByKey(list: readonly Value[], key: string, at: ListPlace): ReadonlyMap<string, ValueMap> {
   const elements = byKey(list, key);
   if (elements !== undefined) return elements;
-  const { index, problem } = fault(list, key) ?? { index: 0, problem: "" };
-  const pointer: Pointer = formatPointer([...path, String(index)]);
+  const { index, problem } = fault(list, key);
+  const pointer = formatPointer([...at.path, String(index)]);
   throw new TrueupError("DOCUMENT_INVALID", `${pointer} ${problem}`, {
-    hint: `The list ${formatPointer(path)} is matched by \`${key}\`: give every element its own, or change the rule under \`lists:\`.`,
+    where: at.place?.(pointer),
+    hint: `The list ${formatPointer(at.path)} is matched by \`${key}\`: give every element its own, or change the rule under \`lists:\`.`,
   });
 }
 
-/** Whether a list is compared by position: it has no rule, or a rule that it does not fit. */
-export function isOrdered(list: Value | undefined, scope: ListScope): list is readonly Value[] {
-  if (!isList(list) || scope.rule === "set") return false;
+/** Holds every list of a desired document to its rule. Throws as `requireByKey`. */
+export function checkLists(value: Value, scope: ListScope, at: ListPlace): void {
+  if (scope === NO_RULES || scope.rule === "set") return;
+  const check = (name: string, item: Value) => {
+    checkLists(item, within(scope, name), { ...at, path: [...at.path, name] });
+  };
   const key = keyName(scope);
-  return key === undefined || positions(list, key) === undefined;
+  if (isMap(value)) for (const [name, item] of Object.entries(value)) check(name, item);
+  else if (isList(value) && key !== undefined)
+    for (const [name, item] of requireByKey(value, key, at)) check(name, item);
+  else if (isList(value)) for (const [index, item] of value.entries()) check(String(index), item);
+}
+
+/**
+ * Follows a pointer in the words of a finding to where it is in the document's own terms.
+ * `absent`: a map or keyed list on the way has no such member. `none`: something stands there that cannot have members.
+ */
+export function trace(
+  root: Value,
+  segments: readonly string[],
+  scope: ListScope,
+): { readonly path: readonly string[]; readonly value: Value } | "absent" | "none" {
+  const path: string[] = [];
+  let node = root;
+  let here = scope;
+  for (const segment of segments) {
+    const key = keyName(here);
+    let name = segment;
+    let next: Value | undefined;
+    if (isMap(node)) next = member(node, segment);
+    else if (isList(node) && key !== undefined) {
+      const index = positions(node, key)?.get(segment);
+      if (index !== undefined) next = node[index];
+      name = String(index);
+    } else if (!isList(node) || here.rule === "set" || !/^(0|[1-9]\d*)$/.test(segment)) return "none";
+    else next = node[Number(segment)];
+    if (next === undefined) return isList(node) && key === undefined ? "none" : "absent";
+    path.push(name);
+    node = next;
+    here = within(here, segment);
+  }
+  return { path, value: node };
 }
