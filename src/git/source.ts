@@ -1,0 +1,187 @@
+import { posix, resolve as absolute } from "node:path";
+import { TrueupError } from "../core/errors.js";
+import { git, GitExit, type Place } from "./command.js";
+import type { Refs } from "./fetch.js";
+import { find } from "./links.js";
+import { openMirror, type Mirror } from "./mirror.js";
+import { parseRemote } from "./remote.js";
+import { branchesOf, resolveRevision } from "./revision.js";
+import { verifySignature } from "./signature.js";
+import { listTree, readTree, wholeTree, type SourceFile } from "./tree.js";
+
+export type { SourceFile } from "./tree.js";
+
+export interface SourceOptions {
+  /** Any URL that git knows, or a folder (relative to the working directory). */
+  readonly url: string;
+  /** Where the bare mirror lives. It is a cache: removing it costs a fetch. */
+  readonly folder: string;
+  /** Folder of the repository that holds `environments/` and `policies/`; default: its top. */
+  readonly path?: string;
+  /** For http and https; wins over one in the URL. */
+  readonly token?: string;
+  readonly username?: string;
+  /** An allowed-signers file. Commits are checked by `verify`, which the caller calls before it uses one. */
+  readonly signers?: string;
+  /** Milliseconds without a word from git after which a command is given up; default one minute. */
+  readonly timeout?: number;
+}
+
+export interface Refreshed {
+  /** Every branch's commit. A branch that the remote no longer has is not in it. */
+  readonly branches: ReadonlyMap<string, string>;
+  /** Branches whose old commit is no ancestor of the new one: someone force-pushed. Told once, to whoever refreshed. */
+  readonly rewritten: readonly { readonly branch: string; readonly from: string; readonly to: string }[];
+}
+
+/**
+ * The environments repository. Nothing is ever checked out.
+ *
+ * Errors are TrueupErrors without a credential: CONNECTION_FAILED (may pass by itself), CONNECTION_DENIED, GIT_FAILED,
+ * GIT_REVISION_MISSING. All but `refresh` work without the remote, unless the mirror proves broken and is made anew.
+ */
+export interface Source {
+  /** One `ls-remote`; a fetch only if a branch or tag moved. Calls run one after the other. */
+  refresh(signal: AbortSignal): Promise<Refreshed>;
+  /** The commit of a branch, a tag or an abbreviated commit id that the mirror has, or GIT_REVISION_MISSING. */
+  resolve(revision: string): Promise<string>;
+  /**
+   * Equal ids mean equal content of that folder (relative to `path`), links that lead out of it included; so an unchanged one
+   * need not be read. Undefined where the commit has no such folder. To be compared, not to be given to git.
+   */
+  treeId(commit: string, folder: string): Promise<string | undefined>;
+  /**
+   * All files below the folders, read in one batch; key: path relative to `path`. Links inside the repository are followed.
+   * A file that cannot be had (a submodule, an LFS pointer, a link out of the repository, …) says so in its own entry.
+   * A folder that is not there has no files.
+   */
+  read(commit: string, folders: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, SourceFile>>;
+  /** The author, when (ISO 8601), and the first line of the message. */
+  describe(commit: string): Promise<{ author: string; email: string; date: string; subject: string }>;
+  /** Throws GIT_UNSIGNED unless the commit is signed by an allowed signer; nothing where no `signers` are set. */
+  verify(commit: string): Promise<void>;
+  /** Ends what is running. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Opens the mirror that is there, without asking the remote: call `refresh` first where it must be current, or may be new. */
+export async function openSource(options: SourceOptions): Promise<Source> {
+  const place: Place = {
+    folder: absolute(options.folder),
+    remote: parseRemote(options),
+    timeout: options.timeout ?? 60_000,
+  };
+  const root = inside(options.path ?? ".");
+  const full = (folder: string): string => inside(posix.join(root, folder));
+  const closed = new AbortController();
+  const mirror = await openMirror(place, closed.signal);
+  const treeIds = new Map<string, Promise<string | undefined>>();
+
+  return {
+    async refresh(signal) {
+      const stop = AbortSignal.any([signal, closed.signal]);
+      const { before, after } = await mirror.refresh(stop);
+      return { branches: branchesOf(after), rewritten: await rewritten(mirror, { before, after }, stop) };
+    },
+    resolve: (revision) => resolveRevision(mirror, revision, closed.signal),
+    treeId(commit, folder) {
+      // A commit's content never changes: asked again in every idle cycle, it must not cost a process.
+      const key = `${commit}:${folder}`;
+      const known = treeIds.get(key);
+      if (known !== undefined) return known;
+      const asked = mirror.local((at) => treeId(at, { commit, folder: full(folder) }, closed.signal), closed.signal);
+      remember(treeIds, key, asked);
+      return asked;
+    },
+    read(commit, folders, signal) {
+      const stop = AbortSignal.any([signal, closed.signal]);
+      const paths = [...new Set(folders.map(full))];
+      return mirror.local((at) => readTree(at, { commit, root, folders: paths }, stop), stop);
+    },
+    async describe(commit) {
+      const args = ["log", "-1", "--no-mailmap", "--format=%an%x00%ae%x00%aI%x00%s", commit, "--"];
+      const text = await mirror.local((at) => git(at, args, closed.signal), closed.signal);
+      const [author = "", email = "", date = "", subject = ""] = text.trimEnd().split("\0");
+      return { author, email, date, subject };
+    },
+    async verify(commit) {
+      if (options.signers === undefined) return;
+      await verifySignature(mirror, { commit, signers: absolute(options.signers) }, closed.signal);
+    },
+    close() {
+      closed.abort(new TrueupError("ABORTED", "the git source was closed"));
+      return Promise.resolve();
+    },
+  };
+}
+
+async function treeId(
+  place: Place,
+  { commit, folder }: { commit: string; folder: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const entries = await listTree(place, { commit, paths: [folder] }, signal);
+  const own = entries.find(({ path }) => path === folder);
+  if (own?.kind === "folder" && !entries.some(({ kind }) => kind === "link")) return own.id;
+  // The repository's top has no entry of its own; and with links, a change elsewhere can be a change here.
+  const tree = await wholeTree(place, commit, signal);
+  if (find(tree, folder) === undefined) return undefined;
+  return (await git(place, ["rev-parse", "--verify", `${commit}^{tree}`], signal)).trim();
+}
+
+async function rewritten(
+  mirror: Mirror,
+  { before, after }: { before: Refs; after: Refs },
+  signal: AbortSignal,
+): Promise<Refreshed["rewritten"]> {
+  const old = branchesOf(before);
+  const result: { branch: string; from: string; to: string }[] = [];
+  for (const [branch, to] of branchesOf(after)) {
+    const from = old.get(branch);
+    if (from === undefined || from === to) continue;
+    if (!(await isAncestor(mirror, { from, to }, signal))) result.push({ branch, from, to });
+  }
+  return result;
+}
+
+async function isAncestor(
+  mirror: Mirror,
+  { from, to }: { from: string; to: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  return mirror.local(async (place) => {
+    try {
+      // Not --is-ancestor: that says nothing, and simple-git waits 50 ms for a process that says nothing.
+      return (await git(place, ["merge-base", from, to], signal)).trim() === from;
+    } catch (error) {
+      // 1: no common ancestor; 128 and this text: the old commit is gone, so nothing that is left descends from it.
+      if (error instanceof GitExit && (error.code === 1 || /not a valid (commit|object) name/i.test(error.stderr))) {
+        return false;
+      }
+      throw error;
+    }
+  }, signal);
+}
+
+function remember(
+  cache: Map<string, Promise<string | undefined>>,
+  key: string,
+  value: Promise<string | undefined>,
+): void {
+  cache.set(key, value);
+  value.catch(() => cache.delete(key));
+  const oldest = cache.keys().next();
+  if (cache.size > 500 && oldest.done !== true) cache.delete(oldest.value);
+}
+
+/** A path below the repository's top, in git's spelling: no `.`, no slash at either end; "" is the top itself. */
+function inside(path: string): string {
+  const normal = posix.normalize(path).replace(/\/+$/, "");
+  if (normal === "." || normal === "") return "";
+  if (normal.startsWith("/") || normal === ".." || normal.startsWith("../")) {
+    throw new TrueupError("CONFIG_INVALID", `"${path}" is not a folder inside the repository`, {
+      hint: "Give repository.path relative to the repository's top.",
+    });
+  }
+  return normal;
+}
