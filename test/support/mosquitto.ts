@@ -38,8 +38,9 @@ export interface Mosquitto {
   /** Ends the process; `start` brings it back on the same port. */
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Changes the rights while it runs. */
-  setAcl(lines: readonly string[]): Promise<void>;
+  /** It goes on listening and answers nothing, until thawed. */
+  freeze(): void;
+  thaw(): void;
   /** Ends the process and removes its folder. */
   close(): Promise<void>;
 }
@@ -96,6 +97,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     child = undefined;
     if (running?.exitCode !== null) return;
     const exited = new Promise((resolve) => running.once("exit", resolve));
+    running.kill("SIGCONT");
     running.kill("SIGTERM");
     await exited;
   };
@@ -106,10 +108,8 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     caFile: tls ? file("server.crt") : undefined,
     start,
     stop,
-    async setAcl(lines) {
-      await writeFile(file("acl"), `${lines.join("\n")}\n`);
-      child?.kill("SIGHUP");
-    },
+    freeze: () => child?.kill("SIGSTOP"),
+    thaw: () => child?.kill("SIGCONT"),
     async close() {
       await stop();
       await rm(folder, { recursive: true, force: true });

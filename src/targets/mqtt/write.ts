@@ -28,6 +28,40 @@ const READ_BACK_MS = 10_000;
  * the only way to learn of a denied write on MQTT 3.1.1, which acknowledges it like any other.
  */
 export async function writeTopics(
+  changes: readonly Change[],
+  options: WriteOptions,
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const first = await writeOnce(changes, options, signal);
+  // Some brokers hang up on a write that they deny (aedes; mosquitto 2.0.11 now and then), and what was on its way beside it
+  // is lost. Alone, each topic gets its own answer; otherwise one denied topic would keep the others from ever being healed.
+  const topics = new Set(changes.map(({ path }) => keyOfPath(path)));
+  const lost = new Map<string, Change[]>();
+  for (const [index, change] of changes.entries()) {
+    if (!isLost(first[index])) continue;
+    const key = keyOfPath(change.path);
+    lost.set(key, [...(lost.get(key) ?? []), change]);
+  }
+  if (topics.size < 2 || signal.aborted) return first;
+  const second = new Map<Change, Outcome | undefined>();
+  for (const some of lost.values()) {
+    // Where the broker is really gone, what the first try said stands.
+    const outcomes = await writeOnce(some, options, signal).catch(() => []);
+    for (const [index, change] of some.entries()) second.set(change, outcomes[index]);
+  }
+  return first.map((outcome, index) => {
+    const change = changes[index];
+    return (change === undefined ? undefined : second.get(change)) ?? outcome;
+  });
+}
+
+function isLost(outcome: Outcome | undefined): boolean {
+  return (
+    outcome?.result === "failed" && outcome.error instanceof TrueupError && outcome.error.code === "CONNECTION_FAILED"
+  );
+}
+
+async function writeOnce(
   requested: readonly Change[],
   options: WriteOptions,
   signal: AbortSignal,
@@ -50,7 +84,7 @@ export async function writeTopics(
     attempt(key, failures, () => payloads.set(key, payloadOf(member(document, key), spec)));
   }
   const unsure = await publishAll(payloads, { link, topics, failures, signal });
-  const readBack = await settle(changes, unsure, { ...options, topics });
+  const readBack = await settle(changes, unsure, { ...options, topics, failures });
 
   return steps.map((step, index): Outcome => {
     const { change } = step;
@@ -141,9 +175,10 @@ async function publishAll(payloads: ReadonlyMap<string, Buffer>, options: Publis
 async function settle(
   changes: readonly Change[],
   unsure: ReadonlySet<string>,
-  options: WriteOptions & { readonly topics: ReadonlyMap<string, string> },
+  options: WriteOptions & Pick<PublishOptions, "topics" | "failures">,
 ): Promise<readonly Step[] | Error> {
-  const { subscription, lists, topics } = options;
+  const { subscription, lists, topics, failures } = options;
+  const acknowledged = new Set([...unsure].filter((key) => !failures.has(key)));
   if (unsure.size === 0) return [];
   const asked = [...unsure].flatMap((key) => topics.get(key) ?? []);
   const wanted = changes.map(({ path, desired }) => ({ path, expected: desired, desired }));
@@ -156,7 +191,7 @@ async function settle(
         steps = undefined;
         await subscription.refresh(deadline, asked);
         steps = applyChanges(subscription.replica.document(), wanted, lists).steps;
-        const shows = steps.every((step) => !("moved" in step) || !unsure.has(keyOfPath(step.change.path)));
+        const shows = steps.every((step) => !("moved" in step) || !acknowledged.has(keyOfPath(step.change.path)));
         if (!shows) throw new Error("not yet");
       },
       { retries: Infinity, minTimeout: 10, maxTimeout: 200, maxRetryTime: SETTLE_MS, signal: deadline },
