@@ -1,6 +1,6 @@
 import { byKey, keyName, type ListScope, within } from "./lists.js";
 import { formatPointer } from "./pointer.js";
-import { isList, isLiteral, isMap, type Literal, type Value } from "./value.js";
+import { isList, isLiteral, isMap, literal, type Literal, type Value } from "./value.js";
 
 /** A keyed hash of a text, as a word of hexadecimal digits: HMAC-SHA-256 with the controller's own key. */
 export type Hash = (text: string) => string;
@@ -12,12 +12,16 @@ export function isSealed(value: Value | undefined): value is Literal {
   return isLiteral(value) && value.tag === SEALED;
 }
 
-/** What is hashed of a value: the pointer is part of it, so that two settings with one password do not look alike. */
-export function sealedTag(value: Value, path: readonly string[], options: { scope: ListScope; hash: Hash }) {
-  return {
-    tag: SEALED,
-    text: options.hash(`${formatPointer(path)}\n${canonical(value, options.scope)}`),
-  };
+/**
+ * What stands for a sensitive value in last applied. The pointer is hashed with the value, so that two settings with one
+ * password do not look alike.
+ */
+export function sealed(value: Value, path: readonly string[], options: { scope: ListScope; hash: Hash }): Literal {
+  return literal(SEALED, options.hash(`${formatPointer(path)}\n${canonical(value, options.scope)}`));
+}
+
+export function sealedAs(hash: string): Literal {
+  return literal(SEALED, hash);
 }
 
 export interface Sameness {
@@ -33,7 +37,7 @@ export function same(a: Value | undefined, b: Value | undefined, options: Samene
   if (a === b) return true;
   if (a === undefined || b === undefined) return false;
   const { scope, path = [], hash } = options;
-  if (isSealed(a) && !isSealed(b) && hash !== undefined) return a.text === sealedTag(b, path, { scope, hash }).text;
+  if (isSealed(a) && !isSealed(b) && hash !== undefined) return a.text === sealed(b, path, { scope, hash }).text;
   if (isMap(a)) {
     if (!isMap(b)) return false;
     const keys = Object.keys(a);
