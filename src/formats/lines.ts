@@ -6,8 +6,8 @@ import type { Format, Parsed } from "./format.js";
 import { revise } from "./revision.js";
 import { textEdit, textTree } from "./strings.js";
 import {
-  appendBlock,
   applySplices,
+  endsApart,
   fault,
   insertLines,
   open,
@@ -196,13 +196,11 @@ function rewrite({ dialect, text, sections, current, desired }: Rewrite): Splice
     dialect.header?.(name) ?? "",
     ...added(emptyMap(), map, isText).map(([key, value]) => dialect.assignment(key, value, undefined)),
   ]);
-  if (blocks.length > 0)
-    splices.push(
-      appendBlock(
-        text,
-        blocks.flatMap((block, index) => (index ? ["", ...block] : block)),
-      ),
-    );
+  if (blocks.length > 0) {
+    const apart = splices.some((splice) => splice.start === text.length && splice.text !== "") || !endsApart(text);
+    const lines = blocks.flatMap((block, index) => (index > 0 || apart ? ["", ...block] : block));
+    splices.push(insertLines(text, text.length, lines));
+  }
   return splices;
 }
 

@@ -11,8 +11,10 @@ export const properties = lineFormat({
   extensions: [".properties"],
   scan: (source) => [{ name: undefined, nameStart: 0, start: 0, end: source.text.length, assignments: scan(source) }],
   assignment: (key, value, like) => {
-    const separator = like ? like.text.slice(like.keyEnd, like.valueStart).replace(/[ \t\f]+/g, " ") : "=";
-    return `${writeKey(key)}${/^ ?[=:]? ?$/.test(separator) ? separator || "=" : "="}${writeValue(value)}`;
+    const style = like?.text.slice(like.keyEnd, like.valueStart).replace(/[ \t\f]+/g, " ") ?? "";
+    // A blank separates, too, but not from a key that is empty.
+    const separator = key !== "" && /^(?: ?[=:] ?| )$/.test(style) ? style : "=";
+    return writeKey(key) + separator + writeValue(value);
   },
   replacement: (value, old) => (old.text.slice(old.keyEnd, old.valueStart) || "=") + writeValue(value),
 });

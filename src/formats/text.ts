@@ -59,10 +59,9 @@ export function insertLines(text: string, at: number, lines: readonly string[]):
   return { start: at, end: at, text: atLineStart ? written + eol : eol + written };
 }
 
-/** Lines for the end of the document, set apart by a blank line from what is there. */
-export function appendBlock(text: string, lines: readonly string[]): Splice {
-  const apart = text !== "" && !/(^|\n)[ \t]*\r?\n$/.test(text);
-  return insertLines(text, text.length, apart ? ["", ...lines] : lines);
+/** Whether what is added after this text needs no blank line to be set apart. */
+export function endsApart(text: string): boolean {
+  return text === "" || /^[ \t]*\r?\n$/.test(text.slice(lineStart(text, text.length - 1)));
 }
 
 /** The line ending of the text's first line; a newline where it has none. */

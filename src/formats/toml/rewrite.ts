@@ -2,7 +2,7 @@ import type { AST } from "toml-eslint-parser";
 import { equal, isList, isMap, mapOf, member, type Value, type ValueMap } from "../../core/value.js";
 import { bracketedSplices, type BracketedChange } from "../bracketed.js";
 import { align, type Revision } from "../revision.js";
-import { aboveComments, insertLines, lineEnd, lineEnding, lineStart, sectionLines, type Splice } from "../text.js";
+import { aboveComments, endsApart, insertLines, lineEnd, lineEnding, sectionLines, type Splice } from "../text.js";
 import { COMMENT, containerSplices, maskComments, type Turnover } from "./containers.js";
 import type { Container, ListNode, Node, Piece, Syntax, TableNode, TablesNode } from "./syntax.js";
 import { takesHeader, writeKey, writeSections, writeValue } from "./write.js";
@@ -165,7 +165,7 @@ function blockSplices(text: string, blocks: readonly Block[], before: readonly S
   const occupied = new Set(before.filter((splice) => splice.text !== "").map((splice) => splice.start));
   return blocks.map(({ at, lines, front }) => {
     if (front) return insertLines(text, at, [...lines, ""]);
-    const apart = occupied.has(at) || (at > 0 && !/(?:^|\n)[ \t]*\r?\n$/.test(text.slice(0, at)));
+    const apart = occupied.has(at) || !endsApart(text.slice(0, at));
     occupied.add(at);
     return insertLines(text, at, apart ? ["", ...lines] : lines);
   });
