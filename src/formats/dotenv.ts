@@ -1,5 +1,5 @@
-import { lineFormat, type Assignment, type Written } from "./lines.js";
-import { fault, lineEnd, lineEnding, trimEnd, type Source } from "./text.js";
+import { lineFormat, type Assignment } from "./lines.js";
+import { fault, lineEnd, trimEnd, type Source } from "./text.js";
 
 /**
  * dotenv in one dialect, chosen so that what Trueup writes means the same to a shell (`set -a; . file`), to Docker Compose
@@ -15,10 +15,10 @@ export const dotenv = lineFormat({
   scan: (source) => [{ name: undefined, nameStart: 0, start: 0, end: source.text.length, assignments: scan(source) }],
   assignment: (key, value, like) => {
     const prefix = like ? /export[ \t]+$/.exec(like.text.slice(like.start, like.keyStart))?.[0] : undefined;
-    return `${prefix ?? ""}${key}=${write(value, undefined, like ? lineEnding(like.text) : "\n")}`;
+    return `${prefix ?? ""}${key}=${write(value, undefined)}`;
   },
   replacement: (value, old) => {
-    const quoted = write(value, old.text[old.valueStart], lineEnding(old.text));
+    const quoted = write(value, old.text[old.valueStart]);
     return old.text.slice(old.keyEnd, old.valueStart) + quoted;
   },
 });
@@ -96,14 +96,11 @@ function unescape(inner: string): string {
  * written as such: a shell knows no \n. Single quotes are left for values that end in a backslash, which the dotenv package
  * takes for an escaped quote. Double quotes with a `\` in them come last: shells and Compose unescape, the package does not.
  */
-function write(value: string, style: Written["text"] | undefined, eol: string): string {
+function write(value: string, style: string | undefined): string {
   const bare = /^[A-Za-z0-9_./:@%+,=-]*$/.test(value);
   const single = /^(?:[^'\r]*[^'\r\\])?$/.test(value);
   const double = /^[^"\\$`\r]*$/.test(value);
   if (bare && style !== '"' && style !== "'") return value;
-  if (single && !(style === '"' && double)) return `'${value.replaceAll("\n", eol)}'`;
-  return `"${value
-    .replace(/["\\$`]/g, "\\$&")
-    .replaceAll("\r", "\\r")
-    .replaceAll("\n", eol)}"`;
+  if (single && !(style === '"' && double)) return `'${value}'`;
+  return `"${value.replace(/["\\$`]/g, "\\$&").replaceAll("\r", "\\r")}"`;
 }

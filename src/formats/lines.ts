@@ -10,6 +10,7 @@ import {
   endsApart,
   fault,
   insertLines,
+  lineEnding,
   open,
   positions,
   sectionLines,
@@ -48,7 +49,10 @@ export interface Dialect {
   readonly extensions: readonly string[];
   /** The root section first, even where it is empty. Throws DOCUMENT_INVALID with the place. */
   scan(source: Source): readonly Section[];
-  /** The text of an assignment, without indentation and line ending; `like` is the one before it, whose style it takes. */
+  /**
+   * The text of an assignment, without indentation and line ending; `like` is the one before it, whose style it takes. A
+   * "\n" in it, as in a replacement, is written with the document's line ending.
+   */
   assignment(key: string, value: string, like: Written | undefined): string;
   /** What replaces the text from the end of the key to the end of the value. */
   replacement(value: string, old: Written): string;
@@ -190,7 +194,13 @@ function rewrite({ dialect, text, sections, current, desired }: Rewrite): Splice
     if (lines.length === 0) continue;
     // What comes before the first header is set apart from it.
     if (section.name === undefined && like === undefined && section.end < text.length) lines.push("");
-    splices.push(insertLines(text, section.end, lines));
+    splices.push(
+      insertLines(
+        text,
+        section.end,
+        lines.map((line) => breakLines(line, text)),
+      ),
+    );
   }
   const blocks = added(current, desired, isMap).map(([name, map]) => [
     dialect.header?.(name) ?? "",
@@ -221,10 +231,14 @@ function rewriteAssignment(dialect: Dialect, old: Written, wanted: ValueMap): Sp
   const value = member(wanted, old.key);
   if (value === old.value) return [];
   if (typeof value !== "string") return [{ start: old.start, end: old.end, text: "" }];
-  return [{ start: old.keyEnd, end: old.valueEnd, text: dialect.replacement(value, old) }];
+  return [{ start: old.keyEnd, end: old.valueEnd, text: breakLines(dialect.replacement(value, old), old.text) }];
 }
 
 function indentOf(like: Written | undefined): string {
   if (like === undefined) return "";
   return /^[ \t]*/.exec(like.text.slice(like.start, like.keyStart))?.[0] ?? "";
+}
+
+function breakLines(written: string, text: string): string {
+  return written.replace(/\r?\n/g, lineEnding(text));
 }
