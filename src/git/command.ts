@@ -11,6 +11,8 @@ export interface Place {
   readonly remote: Remote;
   /** Milliseconds without any output after which a command is given up. */
   readonly timeout: number;
+  /** Ends every command. */
+  readonly closed: AbortSignal;
 }
 
 /** A git process that ended with an error. `stderr` is as git wrote it: not redacted, never to be shown. */
@@ -50,13 +52,12 @@ const SETTINGS = [
   `core.hooksPath=${devNull}`,
   "core.fsmonitor=false",
   "log.showSignature=false",
-  // Housekeeping runs inside the fetch: a process that outlives it would hold locks of which nobody knows the owner.
+  // A housekeeper that outlives its command would hold locks of which nobody knows the owner.
   "gc.autoDetach=false",
-  "maintenance.autoDetach=false",
 ];
 
 /** Variables of git's that the operator may set; all others are taken out of the child's environment. */
-const PASSED_ON = /^GIT_(SSH|SSH_VARIANT|SSL_\w+|CONFIG_GLOBAL|CONFIG_SYSTEM|CONFIG_NOSYSTEM)$/;
+const PASSED_ON = /^GIT_(SSH_VARIANT|SSL_\w+|CONFIG_GLOBAL|CONFIG_SYSTEM|CONFIG_NOSYSTEM)$/;
 const LEFT_OUT = /^(GIT_.*|EDITOR|VISUAL|PAGER|PREFIX|SSH_ASKPASS)$/i;
 
 async function run<T>(
@@ -64,18 +65,23 @@ async function run<T>(
   task: (instance: SimpleGit) => PromiseLike<T>,
   { signal, input }: { signal: AbortSignal; input?: string },
 ): Promise<T> {
-  signal.throwIfAborted();
   const { simpleGit } = await import("simple-git");
-  const silence = new AbortController();
-  const stop = AbortSignal.any([signal, silence.signal]);
+  // By hand, not AbortSignal.any: its signals stay in memory as long as one of their sources lives, which here is for ever.
+  const stop = new AbortController();
+  const signals = [signal, place.closed];
+  const forward = (): void => {
+    stop.abort(signals.find(({ aborted }) => aborted)?.reason);
+  };
+  for (const each of signals) each.throwIfAborted();
+  for (const each of signals) each.addEventListener("abort", forward);
   const timer = setTimeout(() => {
-    silence.abort(new GitSilent());
+    stop.abort(new GitSilent());
   }, place.timeout);
   const env = environment(place);
   let failure: Error | undefined;
   const instance = simpleGit({
     baseDir: dirname(place.folder),
-    abort: stop,
+    abort: stop.signal,
     // The transport's own process outlives git where a server is silent, so it gets a limit of its own.
     config: [...SETTINGS, "http.lowSpeedLimit=1", `http.lowSpeedTime=${Math.max(1, Math.ceil(place.timeout / 1000))}`],
     // The default takes what has arrived 50 ms after the exit for all: a busy process would cut a long output short.
@@ -94,15 +100,16 @@ async function run<T>(
     for (const stream of [stdout, stderr].filter((each) => each instanceof Readable)) {
       stream.on("data", () => timer.refresh());
       // The transport also holds git's output open: without this the command would end only with it.
-      stop.addEventListener("abort", () => stream.destroy(), { once: true });
+      stop.signal.addEventListener("abort", () => stream.destroy());
     }
   });
   try {
     return await task(instance.env(env));
   } catch (error) {
-    throw stop.aborted ? stop.reason : (failure ?? error);
+    throw stop.signal.aborted ? stop.signal.reason : (failure ?? error);
   } finally {
     clearTimeout(timer);
+    for (const each of signals) each.removeEventListener("abort", forward);
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs
 import { basename, dirname, join } from "node:path";
 import pRetry from "p-retry";
 import { TrueupError } from "../core/errors.js";
-import { git, gitVersion, type Place } from "./command.js";
+import { git, GitExit, GitSilent, gitVersion, type Place } from "./command.js";
 import { isLocked } from "./failure.js";
 import { LOCK_AGE, removeStaleLocks } from "./locks.js";
 
@@ -43,6 +43,8 @@ function parseRefs(output: string, separator: string): Refs {
 export async function fetchMirror(place: Place, signal: AbortSignal): Promise<void> {
   // --progress is a sign of life, so that a long first fetch is not taken for a silent server.
   const flags = ["--prune", "--progress", "--no-write-fetch-head", "--no-recurse-submodules", "--no-tags"];
+  // Housekeeping may take long and says nothing; as a part of the fetch it would be taken for a silent server.
+  flags.push("--no-auto-maintenance");
   await pRetry(() => git(place, ["fetch", ...flags, "--", place.remote.url, ...REFSPECS], signal), {
     // Long enough for any left-over lock to reach the age at which it is removed.
     retries: Math.ceil(LOCK_AGE / 1000) + 5,
@@ -54,6 +56,16 @@ export async function fetchMirror(place: Place, signal: AbortSignal): Promise<vo
       if (isLocked(error)) await removeStaleLocks(place.folder);
     },
   });
+}
+
+/** Packs what many fetches have piled up, once in a while. A failure costs nothing but room until it is run again. */
+export async function housekeep(place: Place, signal: AbortSignal): Promise<void> {
+  if (Math.random() > 0.01) return;
+  try {
+    await git(place, ["gc", "--auto", "--quiet"], signal);
+  } catch (error) {
+    if (!(error instanceof GitExit || error instanceof GitSilent)) throw error;
+  }
 }
 
 /** Makes the mirror anew, beside the old one, which it replaces only when it is whole. Returns what it has. */

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import PQueue from "p-queue";
 import { GitExit, type Place } from "./command.js";
 import { explain, mayBeMirror, mayBeMirrorAtFetch } from "./failure.js";
-import { buildMirror, fetchMirror, isMirror, listLocal, listRemote, type Refs } from "./fetch.js";
+import { buildMirror, fetchMirror, housekeep, isMirror, listLocal, listRemote, type Refs } from "./fetch.js";
 import { removeStaleLocks } from "./locks.js";
 
 /**
@@ -51,6 +51,7 @@ export async function openMirror(place: Place, signal: AbortSignal): Promise<Mir
     } else if (!same(advertised, state.refs)) {
       try {
         await fetchMirror(place, stop);
+        await housekeep(place, stop);
         state.refs = await listLocal(place, stop);
       } catch (error) {
         if (!mayBeMirrorAtFetch(error)) throw error;

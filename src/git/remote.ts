@@ -44,7 +44,7 @@ export function parseRemote(options: { url: string; token?: string; username?: s
 
 function httpRemote(url: URL, options: { token?: string; username?: string }): Remote {
   if (url.search !== "" || url.hash !== "") throw invalid("the repository's url has a query or a fragment");
-  const inUrl = { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  const inUrl = { username: decoded(url.username), password: decoded(url.password) };
   url.username = "";
   url.password = "";
   const token = options.token?.trim() ?? "";
@@ -64,6 +64,17 @@ function httpRemote(url: URL, options: { token?: string; username?: string }): R
   // `https://TOKEN@host/` is a common spelling, so a user name without a password is a secret, too.
   const secret = password === "" ? username : password;
   return { url: url.href, isFolder: false, settings, secrets: [basic, secret, encodeURIComponent(secret)] };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw invalid(
+      "the user or the password in the repository's url is not percent-encoded",
+      "Write % as %25, @ as %40.",
+    );
+  }
 }
 
 /** Git's own rule: `host:path` is ssh where the colon comes before the first slash; everything else without `://` is a folder. */

@@ -66,22 +66,22 @@ export interface Source {
 
 /** Opens the mirror that is there, without asking the remote: call `refresh` first where it must be current, or may be new. */
 export async function openSource(options: SourceOptions): Promise<Source> {
+  const closed = new AbortController();
   const place: Place = {
     folder: absolute(options.folder),
     remote: parseRemote(options),
     timeout: options.timeout ?? 60_000,
+    closed: closed.signal,
   };
   const root = inside(options.path ?? ".");
   const full = (folder: string): string => inside(posix.join(root, folder));
-  const closed = new AbortController();
   const mirror = await openMirror(place, closed.signal);
   const treeIds = new Map<string, Promise<string | undefined>>();
 
   return {
     async refresh(signal) {
-      const stop = AbortSignal.any([signal, closed.signal]);
-      const { before, after } = await mirror.refresh(stop);
-      return { branches: branchesOf(after), rewritten: await rewritten(mirror, { before, after }, stop) };
+      const { before, after } = await mirror.refresh(signal);
+      return { branches: branchesOf(after), rewritten: await rewritten(mirror, { before, after }, signal) };
     },
     resolve: (revision) => resolveRevision(mirror, revision, closed.signal),
     treeId(commit, folder) {
@@ -94,9 +94,8 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       return asked;
     },
     read(commit, folders, signal) {
-      const stop = AbortSignal.any([signal, closed.signal]);
       const paths = [...new Set(folders.map(full))];
-      return mirror.local((at) => readTree(at, { commit, root, folders: paths }, stop), stop);
+      return mirror.local((at) => readTree(at, { commit, root, folders: paths }, signal), signal);
     },
     async describe(commit) {
       const args = ["log", "-1", "--no-mailmap", "--format=%an%x00%ae%x00%aI%x00%s", commit, "--"];

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { getEventListeners, once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile, chmod, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -86,8 +88,9 @@ describe("following a remote over HTTP", () => {
       await writeFile(join(bin, "git"), script, { mode: 0o755 });
       const path = process.env.PATH ?? "";
       process.env.PATH = `${bin}:${path}`;
+      const { signal } = new AbortController();
       try {
-        await source.refresh(never);
+        await source.refresh(signal);
         expect(await source.resolve("main")).toBe(commit);
         await source.treeId(commit, "environments");
       } finally {
@@ -95,6 +98,7 @@ describe("following a remote over HTTP", () => {
       }
       const lines = (await readFile(join(bin, "log"), "utf8")).trim().split("\n");
       expect(lines).toEqual([expect.stringContaining("ls-remote")]);
+      expect(getEventListeners(signal, "abort"), "nothing that a thousand cycles would pile up").toEqual([]);
     },
   );
 
@@ -200,6 +204,27 @@ describe("addresses", () => {
     expect(await text(source, commit, "a.yaml")).toBe("a: 1\n");
   });
 
+  it.skipIf(process.platform === "win32").each(["ssh://git@example.org", "git@example.org:"])(
+    "reaches a server over ssh without ever asking a person: %s",
+    async (host) => {
+      const commit = await repository.commit({ "a.yaml": "a: 1\n" });
+      const bin = await mkdtemp(join(root, "bin-"));
+      // Runs the remote command here, as git's own tests do; the name makes git take it for OpenSSH.
+      const script = `#!/bin/sh\necho "$@" >> '${bin}/log'\nfor last; do :; done\nexec sh -c "$last"\n`;
+      await writeFile(join(bin, "ssh"), script, { mode: 0o755 });
+      process.env.GIT_SSH_COMMAND = `${join(bin, "ssh")} -i key`;
+      try {
+        const source = await open({ url: `${host}${repository.folder}` });
+        expect((await source.refresh(never)).branches.get("main")).toBe(commit);
+      } finally {
+        delete process.env.GIT_SSH_COMMAND;
+      }
+      expect(await readFile(join(bin, "log"), "utf8")).toMatch(
+        /^-i key .*-oBatchMode=yes.*git@example\.org git-upload-pack/,
+      );
+    },
+  );
+
   it("reads a repository with SHA-256 ids", async () => {
     const sha256 = await makeRepository(join(root, `sha256-${count}`), "--object-format=sha256");
     const commit = await sha256.commit({ "a.yaml": "a: 1\n" });
@@ -216,6 +241,7 @@ describe("addresses", () => {
     ["https://user:hunter2@exa mple.org/x", "cannot be read"],
     ["ssh://git:hunter2@example.org/x", "no password"],
     ["https://example.org/x?private_token=hunter2", "query"],
+    ["https://hunter2%zz@example.org/x", "percent-encoded"],
   ])("refuses %s", async (url, said) => {
     const error = await failure(open({ url }));
     expect(error.code).toBe("CONFIG_INVALID");
@@ -474,6 +500,38 @@ describe("after a crash", () => {
       }
     }
   });
+
+  it.skipIf(process.platform === "win32")(
+    "goes on after processes that were killed at any moment",
+    async () => {
+      await repository.commit({ "a.yaml": "a: 1\n" });
+      const script = `
+        import { openSource } from ${JSON.stringify(new URL("../../src/git/source.ts", import.meta.url).href)};
+        const [url, folder] = process.argv.slice(-2);
+        const source = await openSource({ url, folder });
+        process.stdout.write("ready");
+        for (;;) await source.refresh(new AbortController().signal);`;
+      for (let round = 0; round < 10; round += 1) {
+        const args = ["--import", "tsx", "--input-type=module", "-e", script, repository.folder, mirror];
+        const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", "pipe", "inherit"] });
+        await once(child.stdout, "data");
+        const commits = (async () => {
+          for (let each = 0; each < 3; each += 1) await repository.commit({ "a.yaml": `n: ${round} ${each}\n` });
+        })();
+        // The moments are spread over the first clone and the fetches; what is met differs from run to run.
+        await new Promise((resolve) => setTimeout(resolve, round * 12));
+        process.kill(-(child.pid ?? 0), "SIGKILL");
+        await Promise.all([once(child, "exit"), commits]);
+        const source = await open({ url: repository.folder });
+        const { branches, rewritten } = await source.refresh(never);
+        expect(branches.get("main")).toBe(await repository.git("rev-parse", "main"));
+        expect(rewritten).toEqual([]);
+        expect(await text(source, await source.resolve("main"), "a.yaml")).toBe(`n: ${round} 2\n`);
+        if (round % 3 === 0) await rm(mirror, { recursive: true });
+      }
+    },
+    120_000,
+  );
 
   it("keeps a broken mirror while the remote cannot be reached", async () => {
     const commit = await repository.commit({ "a.yaml": "a: 1\n" });
