@@ -1,7 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { TrueupError } from "../../core/errors.js";
 import { isList, isLiteral, isMap, literal, type Value } from "../../core/value.js";
-import { parseJson, parseNumber, stringifyJson } from "../../lib/json.js";
+import { parseJson, stringifyJson } from "../../lib/json.js";
+import { readUntyped, writeUntyped } from "../../lib/untyped.js";
 
 /**
  * How a payload is read and written.
@@ -23,8 +24,8 @@ export function decodePayload(payload: Buffer, mode: PayloadMode): Value {
   if (!isUtf8(payload)) return literal(BINARY, payload.toString("base64"));
   const text = payload.toString("utf8");
   if (mode === "text") return text;
-  if (mode === "json") return tryJson(text) ?? literal(MALFORMED, text);
-  return /^\s*[[{]/.test(text) ? (tryJson(text) ?? text) : untyped(text);
+  if (mode === "json") return attempt(() => parseJson(text), literal(MALFORMED, text));
+  return text === "null" ? null : attempt(() => readUntyped(text), text);
 }
 
 /** The payload that `decodePayload` reads as the value. @throws TrueupError DOCUMENT_UNREPRESENTABLE */
@@ -42,15 +43,12 @@ export function encodePayload(value: Value, mode: PayloadMode): Buffer {
 function write(value: Value, mode: PayloadMode): string {
   if (!isFinitely(value)) throw new TrueupError("DOCUMENT_UNREPRESENTABLE", "JSON has no infinity and no NaN");
   if (mode === "json") return stringifyJson(value);
-  if (typeof value === "string") return value;
-  // A date of TOML, say: JSON would hold it as a string, and so does this.
-  if (isLiteral(value)) return JSON.parse(stringifyJson(value)) as string;
   if (mode === "text" && (isMap(value) || isList(value))) {
     throw new TrueupError("DOCUMENT_UNREPRESENTABLE", "`payload: text` holds no maps and no lists", {
       hint: "use `payload: auto` or `payload: json`, or write the payload as one string",
     });
   }
-  return stringifyJson(value);
+  return writeUntyped(value);
 }
 
 function isFinitely(value: Value): boolean {
@@ -59,21 +57,11 @@ function isFinitely(value: Value): boolean {
   return !isMap(value) || Object.values(value).every(isFinitely);
 }
 
-function tryJson(text: string): Value | undefined {
+/** Not JSON, or beyond the bounds of a document: no reason to fail either. */
+function attempt(read: () => Value, otherwise: Value): Value {
   try {
-    return parseJson(text);
+    return read();
   } catch {
-    return undefined;
+    return otherwise;
   }
-}
-
-function untyped(text: string): Value {
-  if (text === "true") return true;
-  if (text === "false") return false;
-  if (text === "null") return null;
-  // No number that can be held is longer than this, and most texts are no numbers.
-  if (text.length > 400 || !/^-?\d+(\.\d+)?(e[+-]\d+)?$/.test(text)) return text;
-  if (!/^-?\d+$/.test(text) && !Number.isFinite(Number(text))) return text;
-  const number = parseNumber(text);
-  return stringifyJson(number) === text ? number : text;
 }

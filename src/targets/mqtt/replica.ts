@@ -10,6 +10,7 @@ export interface Replica {
   replace(found: Retained): void;
   /** Single topics were read; one that was not found is absent. */
   update(asked: readonly string[], found: Retained): void;
+  topics(): readonly string[];
   document(): Document;
   /** Differs whenever the document does, also from that of any other replica. */
   version(): string;
@@ -51,6 +52,7 @@ export function createReplica(prefix: string, mode: PayloadMode): Replica {
         if (key !== undefined) set(key, found.get(topic));
       }
     },
+    topics: () => [...held.keys()].map((key) => `${prefix}/${key}`),
     document: () => (document ??= mapOf([...held].map(([key, { value }]) => [key, value] as const))),
     version: () => `${name}:${changes}`,
   };

@@ -13,12 +13,14 @@ export interface Subscription {
    * connection it reads everything, then what was pushed since and `topics`. One at a time.
    */
   refresh(signal: AbortSignal, topics?: readonly string[]): Promise<Link>;
+  /** Topics that are believed to be there: they count as absent only where a reading of their own does not find them. */
+  expect(topics: readonly string[]): void;
   /** Called on each publication below the prefix; gives back what ends that. */
   listen(published: () => void): () => void;
   close(): Promise<void>;
 }
 
-/** So many moved topics are read one by one; beyond that the whole prefix costs less. */
+/** So many topics are read by name in one packet, far below what any broker queues; of more, the whole prefix is read. */
 const SINGLE_READS = 100;
 
 /**
@@ -32,6 +34,7 @@ export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: 
   const listeners = new Set<() => void>();
   const published = new Set<string>();
   const own = new Set<string>();
+  let expected: readonly string[] = [];
   let link: Link | undefined;
   let version: ProtocolVersion | undefined;
   let wholeAt = -Infinity;
@@ -60,6 +63,20 @@ export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: 
     }
   }
 
+  /**
+   * Everything below the prefix. A broker that drops messages drops the sentinel, too, unless the queue happened to have room
+   * again by then: so what is believed to be there and was not found is looked for by name before it counts as absent.
+   */
+  async function readWhole(current: Link, signal: AbortSignal): Promise<Retained> {
+    const found = new Map(await current.read([everything], signal));
+    const missing = [...new Set([...replica.topics(), ...expected])].filter((topic) => !found.has(topic));
+    for (let start = 0; start < missing.length; start += SINGLE_READS) {
+      const some = await current.read(missing.slice(start, start + SINGLE_READS), signal);
+      for (const [topic, payload] of some) found.set(topic, payload);
+    }
+    return found;
+  }
+
   async function refresh(signal: AbortSignal, topics: readonly string[] = []): Promise<Link> {
     const current = await connected(signal);
     const read = new Set<string>();
@@ -69,7 +86,7 @@ export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: 
       const whole = asked.size > SINGLE_READS || performance.now() - wholeAt > rereadMs;
       if (whole) {
         published.clear();
-        const found = await current.read([everything], signal);
+        const found = await readWhole(current, signal);
         wholeAt = performance.now();
         replica.replace(found);
         clearLeftovers(current, found);
@@ -89,6 +106,9 @@ export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: 
   return {
     replica,
     refresh,
+    expect(topics) {
+      expected = topics;
+    },
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

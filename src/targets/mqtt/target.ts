@@ -6,6 +6,7 @@ import type { OpenOptions, Target } from "../target.js";
 import { decodePayload, encodePayload } from "./payload.js";
 import type { MqttConnection, MqttSpec } from "./spec.js";
 import { gone, subscribe } from "./subscription.js";
+import { topicFault } from "./topics.js";
 import { writeTopics } from "./write.js";
 
 /** A storm of publications tells `moved` at once, and then once in so long. */
@@ -65,8 +66,9 @@ export async function openMqtt(
           ([key, value]) => [key, decodePayload(encodePayload(value, spec.payload), spec.payload)] as const,
         ),
       ),
-    observe: (_managed, signal) =>
+    observe: (managed, signal) =>
       inTurn(async () => {
+        subscription.expect([...managed].flatMap((key) => topicIfValid(spec.prefix, key) ?? []));
         await subscription.refresh(signal);
         return { document: subscription.replica.document(), version: subscription.replica.version() };
       }),
@@ -85,6 +87,12 @@ export async function openMqtt(
       await subscription.close();
     },
   };
+}
+
+/** A name that no topic can have is refused where it is written; nothing live has it. */
+function topicIfValid(prefix: string, key: string): string | undefined {
+  const topic = `${prefix}/${key}`;
+  return topicFault(topic) === undefined ? topic : undefined;
 }
 
 function isPassing(error: unknown): boolean {
