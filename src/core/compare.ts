@@ -128,7 +128,9 @@ function place(a: Value | undefined, d: Value | undefined, l: Value | undefined,
     return isEmpty(d) && !isEmpty(l) ? emptied(a, d, l, at) : inside(a, d, l, at);
   }
   const only = desired ?? live;
-  const apart = (only === "map" || only === "keyed") && !isEmpty(d ?? l);
+  // A map where the rules expect a list is created whole: a change below it would make a list.
+  const created = only === "map" && (live !== undefined || keyName(at.scope) === undefined);
+  const apart = (created || only === "keyed") && !isEmpty(d ?? l);
   return apart && (a === undefined || shape(a, at) === only) ? inside(a, d, l, at) : leaf(a, d, l, at);
 }
 

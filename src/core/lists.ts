@@ -115,7 +115,7 @@ export function requireByKey(list: readonly Value[], key: string, at: ListPlace)
 
 /** Holds every list of a desired document to its rule. Throws as `requireByKey`. */
 export function checkLists(value: Value, scope: ListScope, at: ListPlace): void {
-  if (scope === NO_RULES || scope.rule === "set") return;
+  if (scope === NO_RULES || (scope.rule === "set" && isList(value))) return;
   const check = (name: string, item: Value) => {
     checkLists(item, within(scope, name), { ...at, path: [...at.path, name] });
   };

@@ -13,26 +13,32 @@ export interface Sealing {
 
 /**
  * The document with a sealed literal in place of every sensitive leaf. `same` knows a value by its seal. What is sealed
- * already stays, and a document without sensitive leaves is returned as it is.
+ * already stays, and a document without sensitive leaves is returned as it is. The key of a keyed element stays in the clear:
+ * it is the element's name, and in every pointer below it.
  */
 export function sealDocument(document: Document, { sensitive, lists, hash }: Sealing): Document {
   const path: string[] = [];
-  function seal(value: Value, scope: ListScope): Value {
+  function seal(value: Value, scope: ListScope, key?: string): Value {
     const entries = isList(value) && scope.rule === "set" ? [] : entriesOf(value, scope);
     if (entries.length === 0) {
-      if (isSealed(value) || !sensitive(formatPointer(path), value)) return value;
+      // An empty container hides nothing, and comparing must see that it is one.
+      if (isSealed(value) || isEmpty(value) || !sensitive(formatPointer(path), value)) return value;
       return sealed(value, path, { scope, hash });
     }
     const items = entries.map(([name, item]): readonly [string, Value] => {
       path.push(name);
-      const result = seal(item, within(scope, name));
+      const result = name === key ? item : seal(item, within(scope, name), isList(value) ? keyName(scope) : undefined);
       path.pop();
       return [name, result];
     });
     if (items.every(([, item], index) => item === entries[index]?.[1])) return value;
     return isList(value) ? items.map(([, item]) => item) : mapOf(items);
   }
-  return entriesOf(document, listScope(lists)).length === 0 ? document : (seal(document, listScope(lists)) as Document);
+  return seal(document, listScope(lists)) as Document;
+}
+
+function isEmpty(value: Value): boolean {
+  return isList(value) ? value.length === 0 : isMap(value) && Object.keys(value).length === 0;
 }
 
 /** Members by name, keyed elements by key, positions by index. */

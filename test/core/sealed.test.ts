@@ -43,14 +43,7 @@ describe("sealDocument", () => {
   it("asks with pointers in the words of findings", () => {
     const asked: string[] = [];
     sealDocument(document, { lists, hash, sensitive: (pointer) => asked.push(pointer) < 0 });
-    expect(asked).toEqual([
-      "/host",
-      "/smtp/password",
-      "/smtp/port",
-      "/users/a~1b/name",
-      "/users/a~1b/password",
-      "/tokens",
-    ]);
+    expect(asked).toEqual(["/host", "/smtp/password", "/smtp/port", "/users/a~1b/password", "/tokens"]);
   });
 
   it("gives two settings of one value two seals", () => {
