@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import { devNull } from "node:os";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
@@ -6,7 +7,7 @@ import { PROTOCOLS, type Remote } from "./remote.js";
 
 /** Where a command runs: the repository that it works in, and what it needs to reach the remote. */
 export interface Place {
-  /** A bare repository; need not exist for `ls-remote` and `init`. Its parent folder must. */
+  /** A bare repository; need not exist for `ls-remote` and `init`. */
   readonly folder: string;
   readonly remote: Remote;
   /** Milliseconds without any output after which a command is given up. */
@@ -66,6 +67,7 @@ async function run<T>(
   { signal, input }: { signal: AbortSignal; input?: string },
 ): Promise<T> {
   const { simpleGit } = await import("simple-git");
+  await mkdir(dirname(place.folder), { recursive: true });
   // By hand, not AbortSignal.any: its signals stay in memory as long as one of their sources lives, which here is for ever.
   const stop = new AbortController();
   const signals = [signal, place.closed];

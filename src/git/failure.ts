@@ -84,6 +84,12 @@ export function explain(error: unknown, remote: Remote): unknown {
       hint: "Check the server and the network; it is tried again at the next interval.",
     });
   }
+  if (error instanceof Error && "syscall" in error) {
+    return new TrueupError("GIT_FAILED", `the mirror cannot be written: ${error.message}`, {
+      hint: "Let the user that runs trueup own the stateDirectory, and make sure that the disk has room.",
+      cause: error,
+    });
+  }
   if (!(error instanceof GitExit)) return error;
   const rule = ruleFor([...HOST, ...REMOTE], error);
   // No cause: it would carry what git said, unredacted.

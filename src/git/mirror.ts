@@ -1,5 +1,3 @@
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import PQueue from "p-queue";
 import { GitExit, type Place } from "./command.js";
 import { explain, mayBeMirror, mayBeMirrorAtFetch } from "./failure.js";
@@ -24,7 +22,6 @@ export class Broken extends Error {}
 
 /** Opens what is there, without asking the remote. @throws TrueupError GIT_FAILED where the folder holds something else. */
 export async function openMirror(place: Place, signal: AbortSignal): Promise<Mirror> {
-  await mkdir(dirname(place.folder), { recursive: true });
   const state = { usable: await isMirror(place), generation: 0, refs: new Map() as Refs };
   const queue = new PQueue({ concurrency: 1 });
 

@@ -341,6 +341,18 @@ describe("errors", () => {
     expect(await readdir(repository.folder)).toContain(".git");
   });
 
+  it("makes its folder again where that was removed, and says when it cannot", async () => {
+    const commit = await repository.commit({ "a.yaml": "a: 1\n" });
+    const source = await open();
+    await source.refresh(never);
+    await rm(join(mirror, ".."), { recursive: true });
+    expect(await text(source, commit, "a.yaml")).toBe("a: 1\n");
+    await writeFile(join(root, `file${count}`), "");
+    const blocked = await open({ folder: join(root, `file${count}`, "mirror") });
+    const error = await failure(blocked.refresh(never));
+    expect(error).toMatchObject({ code: "GIT_FAILED", hint: expect.stringContaining("stateDirectory") as string });
+  });
+
   it("ends a command at once when its signal aborts or the source is closed", async () => {
     await repository.commit({});
     server.answer = "never";
