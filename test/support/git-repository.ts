@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** A file's content; a symbolic link. */
-export type TestFile = string | Buffer | { readonly linkTo: string };
+type TestFile = string | Buffer | { readonly linkTo: string };
 
 export interface TestRepository {
   readonly folder: string;
