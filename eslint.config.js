@@ -21,6 +21,7 @@ export default tseslint.config(
       "@typescript-eslint/only-throw-error": "error",
       "@typescript-eslint/no-dynamic-delete": "off",
       "max-lines": ["error", { max: 400, skipBlankLines: true, skipComments: true }],
+      "@typescript-eslint/dot-notation": "off",
       "max-params": ["error", 4],
       "no-restricted-exports": ["error", { restrictDefaultExports: { direct: true, named: true } }],
       eqeqeq: "error",

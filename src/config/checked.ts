@@ -9,7 +9,7 @@ import { suggestion } from "../lib/suggest.js";
 export interface CheckedFile {
   readonly file: string;
   readonly value: Value;
-  place(path: readonly (string | number)[]): Place;
+  readonly place: (path: readonly (string | number)[]) => Place;
 }
 
 /** Parses one of Trueup's own YAML files; what the file says is checked by `check`. An empty file is an empty map. */
@@ -42,16 +42,18 @@ export interface CheckOptions<T> {
   /** Where `value` stands in the file. */
   readonly at?: readonly (string | number)[];
   readonly value?: unknown;
+  /** Keys that are known beside the schema's own, for the suggestion. */
+  readonly alsoKnown?: readonly string[];
 }
 
 /** Holds a file, or a part of one, against a schema. The error names the first fault, its place, and the key that was probably meant. */
 export function check<T>(file: CheckedFile, options: CheckOptions<T>): T {
-  const { schema, code, at = [] } = options;
+  const { schema, code, at = [], alsoKnown = [] } = options;
   const result = schema.safeParse("value" in options ? options.value : file.value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   if (issue === undefined) throw new TrueupError(code, `${file.file} is not valid`);
-  throw issueError(issue, { file, schema, code, at });
+  throw issueError(issue, { file, schema, code, at, alsoKnown });
 }
 
 interface IssueContext {
@@ -59,17 +61,18 @@ interface IssueContext {
   readonly schema: z.ZodType;
   readonly code: ErrorCode;
   readonly at: readonly (string | number)[];
+  readonly alsoKnown: readonly string[];
 }
 
 function issueError(issue: z.core.$ZodIssue, context: IssueContext): TrueupError {
-  const { file, schema, code, at } = context;
+  const { file, schema, code, at, alsoKnown } = context;
   const path = [...at, ...issue.path.map((segment) => (typeof segment === "symbol" ? String(segment) : segment))];
   const named = path.length === 0 ? "the file" : `\`${path.join(".")}\``;
   if (issue.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
     return new TrueupError(code, `unknown key \`${key}\`${path.length === 0 ? "" : ` under ${named}`}`, {
       where: file.place([...path, key]),
-      hint: suggestion(key, keysAt(schema, issue.path)),
+      hint: suggestion(key, [...keysAt(schema, issue.path), ...(issue.path.length === 0 ? alsoKnown : [])]),
     });
   }
   const message = issue.message.replace(/^Invalid (input|option|string): /, "");

@@ -4,13 +4,14 @@ import { z } from "zod";
 import { type Place, TrueupError } from "../core/errors.js";
 import { isList, isMap, mapOf, type Value } from "../core/value.js";
 import { durationSchema } from "../lib/duration.js";
+import { secretSourceSchema, type SecretSourceSpec } from "../secrets/registry.js";
 import { check, type CheckedFile, parseChecked } from "./checked.js";
 
 /** `trueup.yaml`: the operator's file, and the trust boundary. Paths in it are relative to its folder. */
 const environmentSchema = z.strictObject({
   branch: z.string().min(1).optional(),
   connections: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
-  secrets: z.array(z.unknown()).default([]),
+  secrets: z.array(secretSourceSchema).default([]),
 });
 
 const configSchema = z.strictObject({
@@ -38,7 +39,7 @@ export interface EnvironmentConfig {
   readonly branch: string;
   /** Not yet held against a schema: only the kind of the target that uses one knows what it may say. */
   readonly connections: Readonly<Record<string, Record<string, unknown>>>;
-  readonly secrets: readonly unknown[];
+  readonly secrets: readonly SecretSourceSpec[];
 }
 
 export interface Config {
@@ -69,7 +70,9 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
   const source: CheckedFile = { ...raw, value: substitute(raw.value, { environment, place: raw.place, path: [] }) };
   const data = check(source, { schema: configSchema, code: "CONFIG_INVALID" });
   if (Object.keys(data.environments).length === 0) {
-    throw new TrueupError("CONFIG_INVALID", "`environments` names no environment", { where: source.place(["environments"]) });
+    throw new TrueupError("CONFIG_INVALID", "`environments` names no environment", {
+      where: source.place(["environments"]),
+    });
   }
   const folder = dirname(path);
   const at = (given: string) => (isAbsolute(given) ? given : resolve(folder, given));
@@ -103,7 +106,10 @@ function readText(path: string, file: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new TrueupError("CONFIG_INVALID", `${file} cannot be read`, { cause: error, hint: "check the file's mode and owner" });
+    throw new TrueupError("CONFIG_INVALID", `${file} cannot be read`, {
+      cause: error,
+      hint: "check the file's mode and owner",
+    });
   }
 }
 
@@ -127,17 +133,22 @@ interface Substitution {
 function substitute(value: Value, context: Substitution): Value {
   const { environment, place, path } = context;
   if (typeof value === "string") {
-    return value.replaceAll(/\$(\$\{[A-Za-z_]\w*\})|\$\{([A-Za-z_]\w*)\}/g, (_, escaped: string | undefined, name: string) => {
-      if (escaped !== undefined) return escaped;
-      const found = environment[name];
-      if (found !== undefined) return found;
-      throw new TrueupError("CONFIG_INVALID", `the environment variable ${name} is not set`, {
-        where: place(path),
-        hint: `set ${name}, or write $\${${name}} for the literal text`,
-      });
-    });
+    return value.replaceAll(
+      /\$(\$\{[A-Za-z_]\w*\})|\$\{([A-Za-z_]\w*)\}/g,
+      (_, escaped: string | undefined, name: string) => {
+        if (escaped !== undefined) return escaped;
+        const found = environment[name];
+        if (found !== undefined) return found;
+        throw new TrueupError("CONFIG_INVALID", `the environment variable ${name} is not set`, {
+          where: place(path),
+          hint: `set ${name}, or write $\${${name}} for the literal text`,
+        });
+      },
+    );
   }
   if (isList(value)) return value.map((item, index) => substitute(item, { ...context, path: [...path, index] }));
   if (!isMap(value)) return value;
-  return mapOf(Object.entries(value).map(([key, item]) => [key, substitute(item, { ...context, path: [...path, key] })]));
+  return mapOf(
+    Object.entries(value).map(([key, item]) => [key, substitute(item, { ...context, path: [...path, key] })]),
+  );
 }

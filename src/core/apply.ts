@@ -2,7 +2,7 @@ import type { Change, Edit, ListRules } from "./change.js";
 import { draft } from "./edit.js";
 import { TrueupError } from "./errors.js";
 import { keyName, keyOf, type ListScope, listScope, positions, within } from "./lists.js";
-import { parsePointer } from "./pointer.js";
+import { parsePointer, type Pointer } from "./pointer.js";
 import { same } from "./same.js";
 import { type Document, emptyMap, isList, isMap, mapOf, member, type Value } from "./value.js";
 
@@ -208,4 +208,25 @@ function keyIndex(): KeyIndex {
       if (moves) known = new WeakMap();
     },
   };
+}
+
+/** What a document holds at a setting, named in the words of a finding; undefined where it holds nothing there. */
+export function settingAt(document: Document, path: Pointer, lists: ListRules): Value | undefined {
+  const segments = parsePointer(path);
+  const place = locate(document, segments, { scope: listScope(lists), index: keyIndex(), beyond: true });
+  return place?.trail[segments.length]?.node;
+}
+
+/** The document with settings put to what they are said to be, whatever they were; undefined removes. */
+export function overwrite(
+  document: Document,
+  settings: readonly { readonly path: Pointer; readonly value: Value | undefined }[],
+  lists: ListRules,
+): Document {
+  const changes = settings.map(({ path, value }) => ({
+    path,
+    desired: value,
+    expected: settingAt(document, path, lists),
+  }));
+  return applyChanges(document, changes, lists).document;
 }

@@ -22,5 +22,9 @@ export function looksSecretByName(pointer: Pointer): boolean {
 
 export function looksSecretByValue(value: Value | undefined): boolean {
   if (typeof value === "string") return CREDENTIAL_URL.test(value);
-  return typeof value === "object" && value !== null && Object.values(value).some((item) => looksSecretByValue(item as Value));
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    Object.values(value).some((item) => looksSecretByValue(item as Value))
+  );
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Change, ListRules, Observation, Outcome } from "../core/change.js";
+import type { TrueupError } from "../core/errors.js";
 import type { Document } from "../core/value.js";
 
 /**
@@ -32,6 +33,9 @@ export interface Target {
   /** Calls `moved` whenever the live side may have changed, until the signal aborts. Resolves then; rejects when watching broke. */
   watch?(moved: () => void, signal: AbortSignal): Promise<void>;
 
+  /** For `trueup doctor`: what would keep `apply` from writing, found without writing; undefined where nothing is known to. */
+  mayWrite?(managed: ReadonlySet<string>, signal: AbortSignal): Promise<TrueupError | undefined>;
+
   /** Ends connections. Idempotent. */
   close(): Promise<void>;
 }
@@ -53,6 +57,16 @@ export interface TargetKind<Spec = unknown, Connection = unknown> {
    */
   admit(request: AdmitRequest<Spec, Connection>): readonly Claim[];
   open(options: OpenOptions<Spec, Connection>): Promise<Target>;
+  /** For `trueup init target`: where the live system tells of its changes only once something is installed in it. */
+  push?(options: OpenOptions<Spec, Connection>): Promise<PushSetup>;
+}
+
+/** What makes a live system tell of its changes: shown to a person before it is run. */
+export interface PushSetup {
+  /** The scripts, as the system's own tools would run them. */
+  readonly install: string;
+  readonly remove: string;
+  run(script: "install" | "remove", signal: AbortSignal): Promise<void>;
 }
 
 export interface AdmitRequest<Spec, Connection> {

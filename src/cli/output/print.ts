@@ -1,0 +1,44 @@
+import type { Value } from "../../core/value.js";
+import { stringifyJson } from "../../lib/json.js";
+
+export const OUTPUTS = ["table", "json", "yaml", "markdown"] as const;
+export type Output = (typeof OUTPUTS)[number];
+
+export interface Printable {
+  readonly data: object;
+  readonly table: () => string;
+  readonly markdown: () => string;
+}
+
+/** Prints an answer in the form that was asked for. JSON is versioned, stable and documented: see docs/json.md. */
+export async function print(output: Output, { data, table, markdown }: Printable): Promise<void> {
+  switch (output) {
+    case "json":
+      return write(`${stringifyJson(data as unknown as Value, { space: 2 })}\n`);
+    case "yaml": {
+      const { stringify } = await import("yaml");
+      return write(stringify(data, { compat: "yaml-1.1" }));
+    }
+    case "markdown":
+      return write(markdown());
+    case "table":
+      return write(table());
+  }
+}
+
+/** Waits until the text is out: a process that exits with a full pipe would cut it. A reader that left is no error. */
+export function write(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (error === null || error === undefined || ("code" in error && error.code === "EPIPE")) resolve();
+      else reject(error);
+    });
+  });
+}
+
+/** A Markdown table (GitHub flavoured); what would break a cell is escaped. */
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
+  return `${[line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
+}

@@ -1,0 +1,119 @@
+import type { Value } from "../../core/value.js";
+import type { EnvironmentReports } from "../../operations/diff.js";
+import { show } from "../../reconcile/events.js";
+import type { EnvironmentReport, ReportedError, TargetReport } from "../../reconcile/report.js";
+import type { ExitCode } from "../exit.js";
+import { paint, paintWord } from "./paint.js";
+import { markdownTable, type Printable } from "./print.js";
+import { table } from "./table.js";
+
+const HEAD = ["TARGET", "SETTING", "FINDING", "DESIRED", "LIVE", "SEVERITY", "ACTIONS"] as const;
+const OUTCOME_HEAD = ["TARGET", "SETTING", "RESULT", ""] as const;
+
+/** The answer of `diff` and `sync`, for every form of output. */
+export function printable(reports: EnvironmentReports): Printable {
+  return {
+    data: reports,
+    table: () => reports.environments.map(environmentText).join("\n"),
+    markdown: () => reports.environments.map(environmentMarkdown).join("\n"),
+  };
+}
+
+/** 1 where something could not be looked at or was refused, 2 where something differs, 0 in sync. */
+export function exitCode({ environments }: EnvironmentReports): ExitCode {
+  const targets = environments.flatMap((environment) => environment.targets);
+  const failed =
+    environments.some(({ error }) => error !== undefined) ||
+    targets.some(
+      ({ state, error, refused }) =>
+        state === "Failed" || state === "Unknown" || error !== undefined || refused !== undefined,
+    );
+  if (failed) return 1;
+  return targets.some(({ findings }) => findings.length > 0) ? 2 : 0;
+}
+
+function environmentText(environment: EnvironmentReport): string {
+  const { name, revision, state, targets, warnings = [] } = environment;
+  const at = revision === null ? "" : ` at ${revision.slice(0, 10)}`;
+  const parts = [
+    `${paint("bold", name)}${at}: ${paintWord(state)}\n`,
+    ...warnings.map((warning) => `  ${paint("yellow", "warning:")} ${warning}\n`),
+  ];
+  if (environment.error !== undefined) parts.push(indent(errorLines(environment.error)));
+  const rows = targets.flatMap(findingRows);
+  const outcomes = targets.flatMap(outcomeRows);
+  if (outcomes.length > 0) parts.push(indent(table({ head: OUTCOME_HEAD, rows: outcomes, shrink: [3, 1] })));
+  if (rows.length > 0) parts.push(indent(table({ head: HEAD, rows, shrink: [4, 3, 1] })));
+  parts.push(...targets.map((target) => indent(remarks(target))));
+  const quiet = targets.filter(({ state: one, findings }) => one === "Synced" && findings.length === 0);
+  if (quiet.length > 0) parts.push(`  ${paintWord("Synced")}: ${quiet.map((target) => target.name).join(", ")}\n`);
+  return parts.join("");
+}
+
+function findingRows({ name, findings }: TargetReport): string[][] {
+  return findings.map(({ path, kind, desired, live, severity, actions }) => [
+    name,
+    path,
+    kind,
+    shown(desired),
+    shown(live),
+    paintWord(severity),
+    actions.join(", ") || "–",
+  ]);
+}
+
+function outcomeRows({ name, outcomes = [] }: TargetReport): string[][] {
+  return outcomes.map(({ path, result, error }) => [name, path, paintWord(result), error?.message ?? ""]);
+}
+
+function shown(value: Value): string {
+  return show(value);
+}
+
+function remarks({ name, state, error, refused, pendingRestart = [], findings }: TargetReport): string {
+  const lines: string[] = [];
+  if (error !== undefined) lines.push(`${name}: ${paintWord(state)}\n${indent(errorLines(error))}`);
+  if (refused !== undefined) lines.push(`${name}: ${paint("yellow", "not written")}\n${indent(errorLines(refused))}`);
+  if (pendingRestart.length > 0) lines.push(`${name}: in effect only after a restart: ${pendingRestart.join(", ")}\n`);
+  for (const { path, note } of findings) if (note !== undefined) lines.push(`${name}: ${path}: ${note}\n`);
+  return lines.join("");
+}
+
+function errorLines({ code, message, where, hint }: ReportedError): string {
+  const lines = [`${message} ${paint("dim", `(${code})`)}`];
+  if (where !== undefined) lines.push(`at ${where}`);
+  if (hint !== undefined) lines.push(`hint: ${hint}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, "  ");
+}
+
+function environmentMarkdown({ name, revision, state, targets, error }: EnvironmentReport): string {
+  const title = `## ${name}: ${state}${revision === null ? "" : ` at \`${revision.slice(0, 10)}\``}\n`;
+  const rows = targets.flatMap(({ name: target, findings }) =>
+    findings.map(({ path, kind, desired, live, severity, actions }) => [
+      target,
+      `\`${path}\``,
+      kind,
+      `\`${show(desired)}\``,
+      `\`${show(live)}\``,
+      severity,
+      actions.join(", "),
+    ]),
+  );
+  const faults = [error, ...targets.flatMap((target) => [target.error, target.refused])].flatMap((fault) =>
+    fault === undefined
+      ? []
+      : [`- ${fault.message} (${fault.code})${fault.where === undefined ? "" : ` at \`${fault.where}\``}`],
+  );
+  const body = rows.length === 0 && faults.length === 0 ? "Everything is in sync.\n" : "";
+  return [
+    title,
+    "\n",
+    body,
+    rows.length === 0 ? "" : markdownTable(HEAD, rows),
+    faults.map((fault) => `${fault}\n`).join(""),
+  ].join("");
+}

@@ -1,0 +1,27 @@
+import { hostname, userInfo } from "node:os";
+import { TrueupError } from "../core/errors.js";
+
+/** Who writes: for leases and the history. */
+export function holder(): string {
+  return `${who()}@${hostname()}:${process.pid}`;
+}
+
+export function who(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a user id that has no name.
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}
+
+/** Aborts on the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+export function stopOnSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => {
+      stop.abort(new TrueupError("ABORTED", "stopped", { hint: "what was written is kept; run it again to go on" }));
+    });
+  }
+  return stop.signal;
+}

@@ -1,0 +1,161 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+
+/**
+ * The command line. Nothing but commander is loaded until a verb runs: each action imports its own module, and that one what
+ * it needs.
+ */
+export function program(): Command {
+  const root = new Command("trueup")
+    .description("Keeps running configuration true to Git.")
+    .version(version(), "-V, --version")
+    .option("--config <file>", "the operator's file", "trueup.yaml")
+    .addOption(
+      new Option("-o, --output <form>", "form of the answer")
+        .choices(["table", "json", "yaml", "markdown"])
+        .default("table"),
+    )
+    .option("--no-color", "no colour (NO_COLOR and FORCE_COLOR are heeded, too)")
+    .option("--verbose", "stack traces with errors, and every line of the log")
+    .showHelpAfterError("(see trueup --help)")
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true });
+  if (process.argv.includes("--no-color")) process.env["NO_COLOR"] = "1";
+
+  const init = root
+    .command("init")
+    .description("write a commented environments repository and trueup.yaml")
+    .argument("[folder]", "where to write", ".")
+    .action(async (folder: string) => (await import("./verbs/init.js")).init(folder));
+  init
+    .command("target")
+    .description("show the trigger that lets a settings table push its changes; --install installs it")
+    .argument("<environment/target>")
+    .option("--install", "install the trigger")
+    .option("--remove", "remove the trigger")
+    .action(async (word: string, options: { install?: true; remove?: true }, command: Command) =>
+      (await import("./verbs/init-target.js")).initTarget(word, options, globals(command)),
+    );
+
+  root
+    .command("validate")
+    .description("render and check every environment; touches nothing live")
+    .argument("[environment...]")
+    .action(async (words: string[], _: object, command: Command) =>
+      (await import("./verbs/validate.js")).validate(words, globals(command)),
+    );
+  root
+    .command("render")
+    .description("print desired documents")
+    .argument("<environment>")
+    .option("--target <target>", "only this target")
+    .option("--revision <revision>", "a branch, tag or commit instead of the environment's branch")
+    .option("--explain", "say which file, line and column gave each value")
+    .action(async (word: string, options: { target?: string; revision?: string; explain?: true }, command: Command) =>
+      (await import("./verbs/render.js")).render(word, options, globals(command)),
+    );
+  root
+    .command("diff")
+    .description("compare with git, read-only; exit 0 in sync, 2 differences, 1 error")
+    .argument("[environment...]", "environment or environment/target")
+    .action(async (words: string[], _: object, command: Command) =>
+      (await import("./verbs/diff.js")).diff(words, globals(command)),
+    );
+  root
+    .command("sync")
+    .description("one reconcile pass: apply what is pending, decide on drift, act")
+    .argument("[environment...]", "environment or environment/target")
+    .option("--dry-run", "say what differs, write nothing")
+    .option("--confirm", "let a plan through the blast radius, and a sudden loss through as real")
+    .addOption(
+      new Option("--adopt <side>", "settle everything that differs in favour of one side").choices(["desired", "live"]),
+    )
+    .action(
+      async (
+        words: string[],
+        options: { dryRun?: true; confirm?: true; adopt?: "desired" | "live" },
+        command: Command,
+      ) => (await import("./verbs/sync.js")).sync(words, options, globals(command)),
+    );
+  root
+    .command("run")
+    .description("the controller: reconcile every interval and whenever git or a target says that it moved")
+    .action(async (_: object, command: Command) => (await import("./verbs/run.js")).run(globals(command)));
+  root
+    .command("status")
+    .description("how the last pass left everything")
+    .argument("[environment...]")
+    .action(async (words: string[], _: object, command: Command) =>
+      (await import("./verbs/status.js")).status(words, globals(command)),
+    );
+  root
+    .command("history")
+    .description("what happened, newest first")
+    .argument("[environment...]", "environment or environment/target")
+    .option("--since <duration>", "only the last 30m, 4h, 7d, …")
+    .option("--limit <n>", "at most so many events", positive, 50)
+    .action(async (words: string[], options: { since?: string; limit: number }, command: Command) =>
+      (await import("./verbs/history.js")).history(words, options, globals(command)),
+    );
+  root
+    .command("suspend")
+    .description("stop all writes to environments; reading goes on")
+    .argument("<environment...>")
+    .requiredOption("--because <reason>", "why")
+    .option("--for <duration>", "for 30m, 4h, 7d, …; without it, until resumed")
+    .action(async (words: string[], options: { because: string; for?: string }, command: Command) =>
+      (await import("./verbs/suspend.js")).suspend(words, options, globals(command)),
+    );
+  root
+    .command("resume")
+    .description("end a suspension")
+    .argument("<environment...>")
+    .action(async (words: string[], _: object, command: Command) =>
+      (await import("./verbs/suspend.js")).resume(words, globals(command)),
+    );
+  root
+    .command("policy")
+    .description("look at policies")
+    .command("explain")
+    .description("which rule decides on a setting, and why")
+    .argument("<environment>", "environment or environment/target")
+    .argument("[setting]", "a JSON Pointer such as /logging/level; without it, everything that differs")
+    .action(async (word: string, path: string | undefined, _: object, command: Command) =>
+      (await import("./verbs/explain.js")).explain(word, path, globals(command)),
+    );
+  root
+    .command("doctor")
+    .description("check git, the store and every connection, and say what to do")
+    .action(async (_: object, command: Command) => (await import("./verbs/doctor.js")).doctor(globals(command)));
+  root
+    .command("completion")
+    .description("print the completion script of a shell")
+    .addArgument(root.createArgument("<shell>").choices(["bash", "zsh", "fish"]))
+    .action(async (shell: "bash" | "zsh" | "fish") => (await import("./verbs/completion.js")).completion(shell, root));
+  return root;
+}
+
+/** The options that every verb has. */
+export interface Globals {
+  readonly config: string;
+  readonly output: "table" | "json" | "yaml" | "markdown";
+  readonly verbose: boolean;
+}
+
+function globals(command: Command): Globals {
+  const { config, output, verbose } = command.optsWithGlobals<{
+    config: string;
+    output: Globals["output"];
+    verbose?: true;
+  }>();
+  return { config, output, verbose: verbose ?? false };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected a whole number above 0");
+  return value;
+}
+
+function version(): string {
+  return "0.1.0";
+}

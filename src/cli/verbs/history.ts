@@ -1,0 +1,42 @@
+import { TrueupError } from "../../core/errors.js";
+import { parseDuration } from "../../lib/duration.js";
+import { history as operation } from "../../operations/history.js";
+import { ask } from "../ask.js";
+import { markdownTable, print } from "../output/print.js";
+import { table } from "../output/table.js";
+import type { Globals } from "../program.js";
+
+const HEAD = ["WHEN", "ENVIRONMENT", "TARGET", "EVENT", "WHAT"] as const;
+
+export interface HistoryOptions {
+  readonly since?: string;
+  readonly limit: number;
+}
+
+export async function history(
+  environments: readonly string[],
+  { since, limit }: HistoryOptions,
+  globals: Globals,
+): Promise<void> {
+  const from = since === undefined ? {} : { since: ago(since) };
+  const report = await ask(operation, { environments: [...environments], limit, ...from }, globals);
+  const rows = report.events.map(({ at, environment, target = "", type, message }) => [
+    at.replace("T", " ").replace(/\.\d+Z$/, "Z"),
+    environment,
+    target,
+    type,
+    message,
+  ]);
+  await print(globals.output, {
+    data: report,
+    table: () => table({ head: HEAD, rows, shrink: [4] }),
+    markdown: () => markdownTable(HEAD, rows),
+  });
+}
+
+/** The moment that lies so long back, in ISO 8601. */
+function ago(duration: string): string {
+  const milliseconds = parseDuration(duration);
+  if (milliseconds !== undefined) return new Date(Date.now() - milliseconds).toISOString();
+  throw new TrueupError("USAGE", `\`${duration}\` is not a duration`, { hint: "write it as 30m, 4h or 7d" });
+}

@@ -1,0 +1,48 @@
+import { loadConfig } from "../../config/config.js";
+import { formatPlace } from "../../core/errors.js";
+import { asTrueupError } from "../../reconcile/pass.js";
+import { runController } from "../../reconcile/run.js";
+import { openSession } from "../../reconcile/session.js";
+import { serveControl } from "../../server/control.js";
+import { waitForDirectory } from "../../store/directory-lock.js";
+import { holder, stopOnSignal } from "../process.js";
+import { openLog } from "../output/log.js";
+import type { Globals } from "../program.js";
+
+/** Runs the controller until SIGTERM or Ctrl-C. SIGHUP reads trueup.yaml again; an invalid one keeps the old. */
+export async function run(globals: Globals): Promise<void> {
+  const config = loadConfig(globals.config, process.env);
+  const stop = stopOnSignal();
+  const log = await openLog(globals.verbose);
+  const lock = await waitForDirectory(config.stateDirectory, { signal: stop });
+  const session = openSession({ config, log, stop, holder: holder(), lock });
+  const control = serveControl(session, lock);
+  try {
+    // A store that cannot be opened is a reason not to start; one that goes away later is not a reason to stop.
+    await session.store();
+    const controller = runController(session);
+    const reload = (): void => {
+      try {
+        session.reconfigure(loadConfig(globals.config, process.env));
+        log.info({ event: "reloaded" }, `read ${globals.config} again`);
+        controller.tick();
+      } catch (error) {
+        const { code, message, where, hint } = asTrueupError(error);
+        const place = where === undefined ? undefined : formatPlace(where);
+        log.error(
+          { event: "reload", code, where: place, hint },
+          `${globals.config} is not valid, the old one stays: ${message}`,
+        );
+      }
+    };
+    process.on("SIGHUP", reload);
+    log.info({ event: "started", environments: [...config.environments.keys()] }, "the controller runs");
+    await controller.done;
+    process.off("SIGHUP", reload);
+    log.info({ event: "stopped" }, "the controller leaves");
+  } finally {
+    await control.close();
+    await session.close();
+    await lock.release();
+  }
+}

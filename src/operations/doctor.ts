@@ -1,0 +1,134 @@
+import { z } from "zod";
+import { formatPlace, type TrueupError } from "../core/errors.js";
+import { bounded } from "../lib/timeout.js";
+import { desiredState, tipOf } from "../reconcile/desired.js";
+import { asTrueupError } from "../reconcile/pass.js";
+import { reportError, type ReportedError } from "../reconcile/report.js";
+import type { Session } from "../reconcile/session.js";
+import type { ReadyTarget } from "../render/rendered.js";
+import type { Operation } from "./operation.js";
+
+export interface DoctorReport {
+  readonly schemaVersion: 1;
+  readonly healthy: boolean;
+  readonly checks: readonly Check[];
+  readonly warnings: readonly string[];
+}
+
+export interface Check {
+  /** `git`, `store`, or `environment/target`. */
+  readonly what: string;
+  readonly result: "ok" | "failed" | "read only";
+  /** How long the system took to answer. */
+  readonly milliseconds: number;
+  readonly detail: string;
+  readonly error?: ReportedError;
+}
+
+const argsSchema = z.object({});
+const PATIENCE = 10_000;
+
+/** Asks git, the store and every target once, and says how long each took and what to do about what does not work. */
+export const doctor: Operation<z.output<typeof argsSchema>, DoctorReport> = {
+  name: "doctor",
+  args: argsSchema,
+  async run(session, _args, { signal, progress }) {
+    progress("asking git and the store");
+    let branches: ReadonlyMap<string, string> = new Map();
+    const git = timed("git", async () => {
+      ({ branches } = await (await session.source()).refresh(signal));
+      return `${branches.size} branches at ${new URL(session.config.repository.url, "file:").host || "a folder"}`;
+    });
+    const store = timed("store", async () => {
+      const opened = await session.store();
+      await opened.history.list({ limit: 1 });
+      return session.config.store === undefined
+        ? `embedded, in ${session.config.stateDirectory}`
+        : "a PostgreSQL server";
+    });
+    const first = await Promise.all([git, store]);
+    if (first[0].result === "failed") return reportOf(session, first);
+    const environments = await Promise.all(
+      [...session.config.environments.keys()].map((name) =>
+        checkEnvironment(session, name, { branches, signal, progress }),
+      ),
+    );
+    return reportOf(session, [...first, ...environments.flat()]);
+  },
+};
+
+interface Checking {
+  readonly branches: ReadonlyMap<string, string>;
+  readonly signal: AbortSignal;
+  readonly progress: (message: string) => void;
+}
+
+async function checkEnvironment(
+  session: Session,
+  name: string,
+  { branches, signal, progress }: Checking,
+): Promise<Check[]> {
+  try {
+    const revision = tipOf(session, name, branches);
+    const environment = await desiredState(session, { environment: name, revision, signal });
+    return await Promise.all(
+      environment.targets.map(async (target) => {
+        const what = `${name}/${target.name}`;
+        progress(`asking ${what}`);
+        return "error" in target
+          ? failed(what, target.error, 0)
+          : checkTarget(session, { what, environment: name, target, signal });
+      }),
+    );
+  } catch (error) {
+    return [failed(name, asTrueupError(error), 0)];
+  }
+}
+
+interface CheckTarget {
+  readonly what: string;
+  readonly environment: string;
+  readonly target: ReadyTarget;
+  readonly signal: AbortSignal;
+}
+
+async function checkTarget(session: Session, { what, environment, target, signal }: CheckTarget): Promise<Check> {
+  const managed = new Set(Object.keys(target.document));
+  const bound = { milliseconds: Math.min(target.timeout, PATIENCE), signal, what: `${what} did not answer` };
+  const started = performance.now();
+  try {
+    const opened = await session.target(environment, target);
+    const { document } = await bounded((stop) => opened.observe(managed, stop), bound);
+    opened.normalize(target.document);
+    const milliseconds = performance.now() - started;
+    const problem = await bounded(async (stop) => opened.mayWrite?.(managed, stop), bound);
+    const detail = `${target.kindName}, ${Object.keys(document).length} read`;
+    if (problem === undefined) return { what, result: "ok", milliseconds, detail };
+    return { what, result: "read only", milliseconds, detail, error: reported(problem) };
+  } catch (error) {
+    return failed(what, asTrueupError(error), performance.now() - started);
+  }
+}
+
+async function timed(what: string, work: () => Promise<string>): Promise<Check> {
+  const started = performance.now();
+  try {
+    const detail = await work();
+    return { what, result: "ok", milliseconds: performance.now() - started, detail };
+  } catch (error) {
+    return failed(what, asTrueupError(error), performance.now() - started);
+  }
+}
+
+function failed(what: string, error: TrueupError, milliseconds: number): Check {
+  return { what, result: "failed", milliseconds, detail: error.message, error: reported(error) };
+}
+
+function reported(error: TrueupError): ReportedError {
+  return reportError(error, error.where === undefined ? undefined : formatPlace(error.where));
+}
+
+function reportOf(session: Session, checks: readonly Check[]): DoctorReport {
+  const healthy = checks.every(({ result }) => result === "ok");
+  return { schemaVersion: 1, healthy, checks, warnings: session.config.warnings };
+}

@@ -1,0 +1,20 @@
+import { diff } from "./diff.js";
+import { doctor } from "./doctor.js";
+import { explain } from "./explain.js";
+import { history } from "./history.js";
+import type { Operation } from "./operation.js";
+import { status } from "./status.js";
+import { resume, suspend } from "./suspend.js";
+import { sync } from "./sync.js";
+
+/** Everything that can be asked of a running controller. */
+export const operations: readonly Operation<unknown, unknown>[] = [
+  diff,
+  doctor,
+  explain,
+  history,
+  resume,
+  status,
+  suspend,
+  sync,
+];

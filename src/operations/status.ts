@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { knowledge } from "../reconcile/environment.js";
+import { type ReportedError, type TargetState, worst } from "../reconcile/report.js";
+import { decodeStatus } from "../reconcile/status.js";
+import type { Operation } from "./operation.js";
+import { select } from "./selection.js";
+
+export interface StatusReport {
+  readonly schemaVersion: 1;
+  readonly environments: readonly EnvironmentStatus[];
+}
+
+export interface EnvironmentStatus {
+  readonly name: string;
+  readonly branch: string;
+  readonly state: TargetState | "Never seen";
+  readonly suspended?: { readonly by: string; readonly reason: string; readonly until?: string };
+  readonly targets: readonly TargetStatus[];
+}
+
+export interface TargetStatus {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: TargetState;
+  readonly revision: string | null;
+  /** How many settings differ, by the kind of finding. */
+  readonly findings: Readonly<Record<string, number>>;
+  readonly pendingRestart?: readonly string[];
+  readonly error?: ReportedError;
+  readonly refused?: ReportedError;
+}
+
+const argsSchema = z.object({ environments: z.array(z.string()) });
+
+/** How the last pass left everything, from the store alone: it answers at once, and while systems are down. */
+export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
+  name: "status",
+  args: argsSchema,
+  async run(session, { environments }) {
+    const selection = select(session, environments);
+    const store = await session.store();
+    const suspensions = new Map(
+      (await store.suspensions.list()).map((suspension) => [suspension.environment, suspension]),
+    );
+    const result = await Promise.all(
+      [...selection].map(async ([name, wanted]): Promise<EnvironmentStatus> => {
+        const { records } = await knowledge(session, name);
+        const suspension = suspensions.get(name);
+        const targets = [...records]
+          .filter(([target]) => wanted === undefined || wanted.includes(target))
+          .flatMap(([, record]) => {
+            const known = decodeStatus(record.status)?.report;
+            if (known === undefined) return [];
+            const { name: target, kind, state, findings, pendingRestart, error, refused } = known;
+            const rest = {
+              ...(pendingRestart && { pendingRestart }),
+              ...(error && { error }),
+              ...(refused && { refused }),
+            };
+            return [
+              { name: target, kind, state, revision: record.revision ?? null, findings: count(findings), ...rest },
+            ];
+          });
+        return {
+          name,
+          branch: session.config.environments.get(name)?.branch ?? name,
+          state:
+            suspension !== undefined
+              ? "Suspended"
+              : targets.length === 0
+                ? "Never seen"
+                : worst(targets.map(({ state }) => state)),
+          ...(suspension === undefined
+            ? {}
+            : {
+                suspended: {
+                  by: suspension.by,
+                  reason: suspension.reason,
+                  ...(suspension.until && { until: suspension.until }),
+                },
+              }),
+          targets,
+        };
+      }),
+    );
+    return { schemaVersion: 1, environments: result };
+  },
+};
+
+function count(findings: readonly { readonly kind: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kind } of findings) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,121 @@
+import { formatPlace, type TrueupError } from "../core/errors.js";
+import { child } from "../core/pointer.js";
+import { isMap, type Value } from "../core/value.js";
+import { desiredState, tipOf } from "../reconcile/desired.js";
+import { asTrueupError } from "../reconcile/pass.js";
+import { reportError, type ReportedError } from "../reconcile/report.js";
+import type { Session } from "../reconcile/session.js";
+import { conflicts, nameOf } from "../render/claims.js";
+import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
+import type { OperationContext } from "./operation.js";
+
+export interface ValidationReport {
+  readonly schemaVersion: 1;
+  readonly valid: boolean;
+  readonly environments: readonly ValidatedEnvironment[];
+  readonly warnings: readonly string[];
+}
+
+export interface ValidatedEnvironment {
+  readonly name: string;
+  readonly revision: string | null;
+  readonly error?: ReportedError;
+  readonly targets: readonly { readonly name: string; readonly kind: string; readonly error?: ReportedError }[];
+}
+
+/** Renders environments at the tips of their branches and checks all that can be checked without touching anything live. */
+export async function validateEnvironments(
+  session: Session,
+  names: readonly string[],
+  context: OperationContext,
+): Promise<ValidationReport> {
+  context.progress("asking git");
+  const { branches } = await (await session.source()).refresh(context.signal);
+  const rendered = await Promise.all(
+    names.map((name) => renderOne(session, name, { branches, signal: context.signal })),
+  );
+  const whole = rendered.flatMap(({ environment }) => (environment === undefined ? [] : [environment]));
+  const claimed = conflicts(
+    whole.flatMap((environment) =>
+      ready(environment).map(({ name, claims }) => ({ environment: environment.name, target: name, claims })),
+    ),
+  );
+  const environments = rendered.map(({ name, revision, environment, error }) => ({
+    name,
+    revision: revision ?? null,
+    ...(error === undefined ? {} : { error }),
+    targets: (environment?.targets ?? []).map((target) => {
+      const fault = "error" in target ? target.error : claimed.get(nameOf({ environment: name, target: target.name }));
+      return { name: target.name, kind: target.kindName, ...(fault === undefined ? {} : { error: placed(fault) }) };
+    }),
+  }));
+  const faults = environments.some(
+    ({ error, targets }) => error !== undefined || targets.some((target) => target.error !== undefined),
+  );
+  return {
+    schemaVersion: 1,
+    valid: !faults,
+    environments,
+    warnings: [...session.config.warnings, ...warningsOf(whole)],
+  };
+}
+
+interface Rendered {
+  readonly name: string;
+  readonly revision?: string;
+  readonly environment?: RenderedEnvironment;
+  readonly error?: ReportedError;
+}
+
+async function renderOne(
+  session: Session,
+  name: string,
+  { branches, signal }: { branches: ReadonlyMap<string, string>; signal: AbortSignal },
+): Promise<Rendered> {
+  let revision: string | undefined;
+  try {
+    revision = tipOf(session, name, branches);
+    return { name, revision, environment: await desiredState(session, { environment: name, revision, signal }) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { name, ...(revision === undefined ? {} : { revision }), error: placed(asTrueupError(error)) };
+  }
+}
+
+function placed(error: TrueupError): ReportedError {
+  return reportError(error, error.where === undefined ? undefined : formatPlace(error.where));
+}
+
+function ready(environment: RenderedEnvironment): readonly ReadyTarget[] {
+  return environment.targets.flatMap((target) => ("error" in target ? [] : [target]));
+}
+
+/** What is not wrong but looks it: slips in references, rules that speak of no setting anywhere. */
+function warningsOf(environments: readonly RenderedEnvironment[]): string[] {
+  const spoken = new Map<string, boolean>();
+  for (const environment of environments) {
+    const settings = ready(environment).flatMap((target) =>
+      pointers(target.document).map((path) => ({
+        environment: environment.name,
+        target: target.name,
+        targetKind: target.kindName,
+        path,
+      })),
+    );
+    for (const rule of environment.policy.rules) {
+      const key = `${formatPlace(rule.where)}: the rule "${rule.name}"`;
+      // A rule about what git does not name cannot match what git names.
+      const speaks = rule.asksForUnmanaged || settings.some((setting) => rule.covers(setting));
+      spoken.set(key, (spoken.get(key) ?? false) || speaks);
+    }
+  }
+  const silent = [...spoken]
+    .filter(([, speaks]) => !speaks)
+    .map(([key]) => `${key} matches no setting of any environment`);
+  return [...new Set([...environments.flatMap(({ warnings }) => warnings), ...silent])];
+}
+
+function pointers(value: Value, path = ""): string[] {
+  if (!isMap(value)) return [path];
+  return Object.entries(value).flatMap(([key, item]) => pointers(item, child(path, key)));
+}

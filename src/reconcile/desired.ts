@@ -1,0 +1,73 @@
+import { TrueupError } from "../core/errors.js";
+import { renderEnvironment } from "../render/render.js";
+import type { RenderedEnvironment } from "../render/rendered.js";
+import { targetKinds } from "../targets/registry.js";
+import type { Session } from "./session.js";
+
+const FOLDERS = ["environments", "policies"] as const;
+
+export interface DesiredOptions {
+  readonly environment: string;
+  /** The commit to render. */
+  readonly revision: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What git says an environment should be, at a commit. Rendered once for the same trees, secrets and connections: an idle
+ * cycle neither reads nor parses a file.
+ */
+export async function desiredState(session: Session, options: DesiredOptions): Promise<RenderedEnvironment> {
+  const { environment, revision, signal } = options;
+  const config = session.config.environments.get(environment);
+  if (config === undefined)
+    throw new TrueupError("CONFIG_INVALID", `trueup.yaml names no environment \`${environment}\``);
+  const source = await session.source();
+  const trees = await Promise.all(FOLDERS.map((folder) => source.treeId(revision, folder)));
+  const known = session.rendered.get(environment);
+  const key = JSON.stringify([trees, config]);
+  if (known?.key === key && (await unchanged(known.secrets, (name) => session.secret(environment, name)))) {
+    return known.environment.revision === revision ? known.environment : { ...known.environment, revision };
+  }
+  await source.verify(revision);
+  const secrets = new Map<string, string>();
+  const rendered = await renderEnvironment({
+    environment,
+    revision,
+    snapshot: await source.read(revision, FOLDERS, signal),
+    kinds: targetKinds,
+    connections: { declared: config.connections, source: session.config.source },
+    secret: async (name) => {
+      const value = await session.secret(environment, name);
+      secrets.set(name, value);
+      return value;
+    },
+  });
+  session.rendered.set(environment, { key, environment: rendered, secrets });
+  return rendered;
+}
+
+async function unchanged(
+  known: ReadonlyMap<string, string>,
+  resolve: (name: string) => Promise<string>,
+): Promise<boolean> {
+  for (const [name, value] of known) {
+    const now = await resolve(name).catch(() => undefined);
+    if (now !== value) return false;
+  }
+  return true;
+}
+
+/** The commit that an environment follows now: the tip of its branch, as of the last refresh. */
+export function tipOf(session: Session, environment: string, branches: ReadonlyMap<string, string>): string {
+  const branch = session.config.environments.get(environment)?.branch ?? environment;
+  const tip = branches.get(branch);
+  if (tip !== undefined) return tip;
+  throw new TrueupError(
+    "GIT_REVISION_MISSING",
+    `environment ${environment} follows the branch \`${branch}\`, which is not there`,
+    {
+      hint: `branches: ${[...branches.keys()].sort().join(", ") || "none"}; a branch that is gone is never taken for "desired is empty"`,
+    },
+  );
+}

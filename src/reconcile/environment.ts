@@ -1,0 +1,118 @@
+import PQueue from "p-queue";
+import { formatPlace, TrueupError } from "../core/errors.js";
+import type { RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
+import { desiredState, tipOf } from "./desired.js";
+import { asTrueupError, type TargetPass } from "./pass.js";
+import type { Wishes } from "./plan.js";
+import { type EnvironmentReport, reportError, type TargetReport, worst } from "./report.js";
+import type { Session } from "./session.js";
+import { lookAtTarget, reconcileTarget } from "./target.js";
+
+/** Asks git once what moved. A branch that was force-pushed is followed, and the history says so. */
+export async function refresh(session: Session, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const source = await session.source();
+  const { branches, rewritten } = await source.refresh(signal);
+  const events = rewritten.flatMap(({ branch, from, to }) =>
+    [...session.config.environments.values()]
+      .filter((environment) => environment.branch === branch)
+      .map(({ name }) => ({
+        environment: name,
+        type: "branch-rewritten",
+        revision: to,
+        message: `the branch ${branch} was rewritten: ${from.slice(0, 10)} is no ancestor of ${to.slice(0, 10)}`,
+      })),
+  );
+  if (events.length > 0) {
+    await (await session.store()).history.append(events);
+    for (const { environment, message } of events)
+      session.log.warn({ environment, event: "branch-rewritten" }, message);
+  }
+  return branches;
+}
+
+export interface EnvironmentPass {
+  readonly environment: string;
+  readonly branches: ReadonlyMap<string, string>;
+  /** Only these targets; all where left out. */
+  readonly targets?: readonly string[];
+  readonly signal: AbortSignal;
+  /** Told as each target is done, for a person who waits. */
+  readonly progress?: ((report: TargetReport) => void) | undefined;
+}
+
+/** Compares an environment's targets with git. Writes nothing. */
+export function diffEnvironment(session: Session, pass: EnvironmentPass): Promise<EnvironmentReport> {
+  return overTargets(session, pass, lookAtTarget);
+}
+
+/** One reconcile pass over an environment's targets. */
+export function reconcileEnvironment(
+  session: Session,
+  pass: EnvironmentPass,
+  wishes: Wishes,
+): Promise<EnvironmentReport> {
+  return overTargets(session, pass, (context, target) => reconcileTarget(context, target, wishes));
+}
+
+type OverTarget = (pass: TargetPass, target: RenderedTarget) => Promise<TargetReport>;
+
+async function overTargets(session: Session, pass: EnvironmentPass, work: OverTarget): Promise<EnvironmentReport> {
+  const { environment: name, branches, signal, progress } = pass;
+  let revision: string | undefined;
+  try {
+    revision = tipOf(session, name, branches);
+    const [environment, known] = await Promise.all([
+      desiredState(session, { environment: name, revision, signal }),
+      knowledge(session, name),
+    ]);
+    const chosen = choose(environment, pass.targets);
+    const queue = new PQueue({ concurrency: session.config.concurrency });
+    const targets = await queue.addAll(
+      chosen.map((target) => async () => {
+        const context = {
+          session,
+          environment,
+          record: known.records.get(target.name),
+          suspended: known.suspended,
+          signal,
+        };
+        const report = await work(context, target);
+        progress?.(report);
+        return report;
+      }),
+    );
+    const state = known.suspended ? "Suspended" : worst(targets.map((target) => target.state));
+    return { name, revision, state, ...warningsOf(environment), targets };
+  } catch (error) {
+    signal.throwIfAborted();
+    return failedEnvironment(name, revision, error);
+  }
+}
+
+/** The report of an environment about which nothing can be said. */
+export function failedEnvironment(name: string, revision: string | undefined, error: unknown): EnvironmentReport {
+  const known = asTrueupError(error);
+  const place = known.where === undefined ? undefined : formatPlace(known.where);
+  return { name, revision: revision ?? null, state: "Failed", error: reportError(known, place), targets: [] };
+}
+
+/** What the store knows of an environment: one query for the records, one for the suspensions, side by side. */
+export async function knowledge(session: Session, environment: string) {
+  const store = await session.store();
+  const [records, suspensions] = await Promise.all([store.records.load(environment), store.suspensions.list()]);
+  return { records, suspended: suspensions.some((suspension) => suspension.environment === environment) };
+}
+
+function choose(environment: RenderedEnvironment, wanted: readonly string[] | undefined): readonly RenderedTarget[] {
+  if (wanted === undefined || wanted.length === 0) return environment.targets;
+  const names = environment.targets.map(({ name }) => name);
+  const unknown = wanted.find((name) => !names.includes(name));
+  if (unknown === undefined) return environment.targets.filter(({ name }) => wanted.includes(name));
+  throw new TrueupError("USAGE", `environment ${environment.name} has no target \`${unknown}\``, {
+    hint: `its targets: ${names.join(", ") || "none"}`,
+  });
+}
+
+function warningsOf({ warnings }: RenderedEnvironment): { warnings?: readonly string[] } {
+  return warnings.length === 0 ? {} : { warnings };
+}

@@ -1,0 +1,62 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Lease } from "../store/store.js";
+import type { Session } from "./session.js";
+
+interface Shared {
+  readonly lease: Promise<Lease | undefined>;
+  holders: number;
+}
+
+const shared = new WeakMap<Session, Map<string, Shared>>();
+
+export interface LeaseOptions {
+  readonly environment: string;
+  /** How long to wait while another controller holds it, in milliseconds. */
+  readonly patience: number;
+}
+
+export type Held<T> = { readonly held: true; readonly result: T } | { readonly held: false; readonly by: string };
+
+/**
+ * Does work that writes to an environment while no other controller does. The targets of an environment are healed side by
+ * side, so they share one lease: the first takes it, the last lets go.
+ */
+export async function withLease<T>(
+  session: Session,
+  { environment, patience }: LeaseOptions,
+  work: (lost: AbortSignal) => Promise<T>,
+): Promise<Held<T>> {
+  const leases = shared.get(session) ?? new Map<string, Shared>();
+  shared.set(session, leases);
+  const entry = leases.get(environment) ?? { lease: acquire(session, environment, patience), holders: 0 };
+  leases.set(environment, entry);
+  entry.holders += 1;
+  try {
+    const lease = await entry.lease;
+    if (lease === undefined) {
+      const by = await (await session.store()).leases.holder(environment);
+      return { held: false, by: by ?? "another controller" };
+    }
+    return { held: true, result: await work(lease.lost) };
+  } finally {
+    entry.holders -= 1;
+    if (entry.holders === 0) {
+      leases.delete(environment);
+      await entry.lease.then((lease) => lease?.release()).catch(ignore);
+    }
+  }
+}
+
+async function acquire(session: Session, environment: string, patience: number): Promise<Lease | undefined> {
+  const { leases } = await session.store();
+  const deadline = performance.now() + patience;
+  for (;;) {
+    const lease = await leases.acquire(environment, { holder: session.holder });
+    if (lease !== undefined || performance.now() >= deadline) return lease;
+    await delay(200, undefined, { signal: session.stop });
+  }
+}
+
+function ignore(): void {
+  // A lease that cannot be released runs out by itself.
+}

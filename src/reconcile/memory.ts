@@ -1,0 +1,79 @@
+import { decodeDocument, encodeDocument, sealDocument } from "../core/sealed.js";
+import { looksSecretByValue } from "../core/sensitive.js";
+import type { RenderedTarget } from "../render/rendered.js";
+import type { TargetRecord } from "../store/store.js";
+import { eventsOf } from "./events.js";
+import type { Look, Memory } from "./look.js";
+import type { TargetPass } from "./pass.js";
+import type { ReportedFinding, TargetReport } from "./report.js";
+import { decodeStatus, encodeStatus } from "./status.js";
+
+/** What the store has of a target, for a pass to work with. A record that cannot be read is first contact. */
+export function memoryOf(record: TargetRecord | undefined): Memory {
+  const status = record === undefined ? undefined : decodeStatus(record.status);
+  return {
+    lastApplied: record?.lastApplied === undefined ? undefined : decodeDocument(record.lastApplied),
+    memo: status?.memo ?? {},
+    lossConfirmed: status?.lossConfirmed ?? false,
+  };
+}
+
+/** Last applied with what was found in sync. What is no finding any more needs no memo; a loss made good, no confirmation. */
+export function memoryAfter(memory: Memory, seen: Look): Memory {
+  const open = new Set(seen.comparison.findings.map(({ path }) => path));
+  return {
+    lastApplied: seen.comparison.lastApplied,
+    memo: Object.fromEntries(Object.entries(memory.memo).filter(([path]) => open.has(path))),
+    lossConfirmed: memory.lossConfirmed && seen.lost > 0,
+  };
+}
+
+/** How a pass leaves a target. */
+export interface Left {
+  readonly memory: Memory;
+  readonly report: TargetReport;
+  /** What the writes were about, by setting. */
+  readonly written?: ReadonlyMap<string, ReportedFinding>;
+}
+
+/** Keeps what a pass learned, with its events, in one write; an idle pass writes nothing. */
+export async function remember(pass: TargetPass, target: RenderedTarget, left: Left): Promise<TargetReport> {
+  const { session, environment, record } = pass;
+  const { report, memory, written = new Map<string, ReportedFinding>() } = left;
+  const before = record === undefined ? undefined : decodeStatus(record.status);
+  const revision = environment.revision;
+  const next: TargetRecord = {
+    ...lastAppliedText(pass, target, memory),
+    status: encodeStatus({ report, memo: memory.memo, lossConfirmed: memory.lossConfirmed }),
+    // The revision that the target was last in sync with or written from; an unchanged target keeps its old one.
+    revision: record?.revision ?? revision,
+  };
+  const events = eventsOf({ environment: environment.name, revision, before: before?.report, after: report, written });
+  const changed = record?.lastApplied !== next.lastApplied || record?.status !== next.status || events.length > 0;
+  if (!changed) return report;
+  const store = await session.store();
+  await store.records.save(environment.name, report.name, { record: { ...next, revision }, events });
+  for (const { type, path, message } of events) {
+    session.log.info(
+      { environment: environment.name, target: report.name, event: type, path, revision: revision.slice(0, 10) },
+      message,
+    );
+  }
+  return report;
+}
+
+/** Last applied as the store may hold it: sensitive settings as their keyed hash. */
+function lastAppliedText(
+  { session, record }: TargetPass,
+  target: RenderedTarget,
+  { lastApplied }: Memory,
+): { lastApplied?: string } {
+  if (lastApplied === undefined) return {};
+  // A target that does not load has nothing new to say, and nothing to tell what is sensitive by.
+  if ("error" in target) return record?.lastApplied === undefined ? {} : { lastApplied: record.lastApplied };
+  const sensitive = (pointer: string, value: unknown) =>
+    target.sensitive(pointer) || (typeof value === "string" && looksSecretByValue(value));
+  return {
+    lastApplied: encodeDocument(sealDocument(lastApplied, { sensitive, lists: target.lists, hash: session.hash() })),
+  };
+}

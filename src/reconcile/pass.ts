@@ -1,0 +1,76 @@
+import { type ErrorCode, formatPlace, TrueupError } from "../core/errors.js";
+import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
+import type { TargetRecord } from "../store/store.js";
+import type { Target } from "../targets/target.js";
+import { reported } from "./judge.js";
+import { type Look, look, type Memory } from "./look.js";
+import { reportError, type TargetReport, type TargetState } from "./report.js";
+import type { Session } from "./session.js";
+
+/** One pass over one target: what it works with. */
+export interface TargetPass {
+  readonly session: Session;
+  readonly environment: RenderedEnvironment;
+  /** What the store has of the target. */
+  readonly record: TargetRecord | undefined;
+  readonly suspended: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Reads and compares, within the target's time. @throws as `look` does */
+export function see(pass: TargetPass, target: ReadyTarget, opened: Target, memory: Memory): Promise<Look> {
+  const { session, environment, signal } = pass;
+  const today = new Date().toISOString().slice(0, 10);
+  return look({ environment, target, opened, memory, hash: session.hash(), today }, signal);
+}
+
+/** What was seen, as it may be shown. */
+export function reportOf({ session, suspended }: TargetPass, target: ReadyTarget, seen: Look): TargetReport {
+  const findings = seen.judged.map((judged) => reported(judged, session.hash()));
+  const { pendingRestart = [] } = seen.observation;
+  return {
+    name: target.name,
+    kind: target.kindName,
+    state: suspended ? "Suspended" : stateOf(findings.map(({ kind }) => kind)),
+    findings,
+    ...(pendingRestart.length === 0 ? {} : { pendingRestart }),
+  };
+}
+
+function stateOf(kinds: readonly string[]): TargetState {
+  if (kinds.length === 0) return "Synced";
+  return kinds.every((kind) => kind === "pending") ? "Pending" : "Drifted";
+}
+
+/** What fails because of git is `Failed`; what could not be read is `Unknown`. */
+const FAULTS_OF_GIT: ReadonlySet<ErrorCode> = new Set([
+  ...([
+    "CONFIG_INVALID",
+    "ENVIRONMENT_INVALID",
+    "DOCUMENT_INVALID",
+    "DOCUMENT_TOO_LARGE",
+    "DOCUMENT_UNREPRESENTABLE",
+  ] as const),
+  ...(["POLICY_INVALID", "SECRET_MISSING", "TARGET_REFUSED", "TARGET_CONFLICT"] as const),
+]);
+
+/** The report of a target about which nothing can be said. */
+export function broken(target: { name: string; kindName: string }, error: unknown): TargetReport {
+  const known = asTrueupError(error);
+  return {
+    name: target.name,
+    kind: target.kindName,
+    state: FAULTS_OF_GIT.has(known.code) ? "Failed" : "Unknown",
+    error: reportError(known, known.where === undefined ? undefined : formatPlace(known.where)),
+    findings: [],
+  };
+}
+
+/** An error without a code is a fault of Trueup's own or of a driver; its message may hold a value and is not shown. */
+export function asTrueupError(error: unknown): TrueupError {
+  if (error instanceof TrueupError) return error;
+  return new TrueupError("INTERNAL", "an unexpected fault", {
+    cause: error,
+    hint: "run with --verbose, and report what it says",
+  });
+}

@@ -1,0 +1,151 @@
+import { join } from "node:path";
+import type { Config } from "../config/config.js";
+import type { Hash } from "../core/same.js";
+import { TrueupError } from "../core/errors.js";
+import type { Source } from "../git/source.js";
+import type { Log } from "../lib/log.js";
+import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
+import { openSecretSource, resolveSecret } from "../secrets/registry.js";
+import type { OwnedDirectory } from "../store/directory-lock.js";
+import type { Store } from "../store/store.js";
+import type { Target } from "../targets/target.js";
+import { openSeal } from "./seal.js";
+
+/**
+ * What one process holds while it works: the configuration, the git mirror, the store, the targets that it opened. Each is
+ * opened when it is first asked for: `validate` never opens the store, `history` never the mirror.
+ */
+export interface Session {
+  /** As trueup.yaml said when it was last read. */
+  readonly config: Config;
+  readonly log: Log;
+  /** Aborts when the process shall leave: finish the write in hand, begin no other. */
+  readonly stop: AbortSignal;
+  /** Who writes, for leases and the history: `user@host:pid`. */
+  readonly holder: string;
+  /** The keyed hash of sensitive values. */
+  hash(): Hash;
+  /** The secret of that name, from the sources that trueup.yaml gives the environment. @throws TrueupError SECRET_MISSING */
+  secret(environment: string, name: string): Promise<string>;
+  source(): Promise<Source>;
+  store(): Promise<Store>;
+  /** The open target for what git says of it now; opened anew when its spec or connection changed. */
+  target(environment: string, target: ReadyTarget): Promise<Target>;
+  /** What the last rendering of each environment gave; `desired.ts` keeps it. */
+  readonly rendered: Map<string, Rendering>;
+  /**
+   * Goes on with another trueup.yaml. @throws TrueupError CONFIG_INVALID where it names another repository, store or state
+   * directory: those need a restart.
+   */
+  reconfigure(config: Config): void;
+  close(): Promise<void>;
+}
+
+export interface Rendering {
+  /** The trees and the configuration that it was made from. */
+  readonly key: string;
+  readonly environment: RenderedEnvironment;
+  /** The values that it took: where one changed, it is made anew. */
+  readonly secrets: ReadonlyMap<string, string>;
+}
+
+export interface SessionOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  readonly holder: string;
+  /** The lock on the state directory, where the caller holds it already. */
+  readonly lock?: OwnedDirectory | undefined;
+}
+
+export function openSession(options: SessionOptions): Session {
+  let { config } = options;
+  const source = once(async () => (await import("../git/source.js")).openSource(sourceOptions(config)));
+  const store = once(async () => {
+    const { openStore } = await import("../store/open.js");
+    const { stateDirectory, store: url } = config;
+    return openStore({ url, stateDirectory, lock: options.lock, signal: options.stop });
+  });
+  let hash: Hash | undefined;
+  const targets = new Map<string, { readonly key: string; readonly target: Promise<Target> }>();
+  return {
+    get config() {
+      return config;
+    },
+    log: options.log,
+    stop: options.stop,
+    holder: options.holder,
+    hash: () => (hash ??= openSeal(config.stateDirectory)),
+    secret: (environment, name) => {
+      const context = { folder: config.folder, environment: process.env };
+      const specs = config.environments.get(environment)?.secrets ?? [];
+      const sources = specs.map((spec) => openSecretSource(spec, context));
+      return resolveSecret(sources, name, options.stop);
+    },
+    source: source.get,
+    store: store.get,
+    async target(environment, { name, kind, spec, connection, lists }) {
+      const at = `${environment}/${name}`;
+      const key = JSON.stringify([kind.kind, spec, connection, lists]);
+      const known = targets.get(at);
+      if (known?.key === key) return known.target;
+      if (known !== undefined) await closed(known.target);
+      const target = kind.open({ environment, name, spec, connection, lists });
+      targets.set(at, { key, target });
+      return target;
+    },
+    rendered: new Map(),
+    reconfigure(next) {
+      for (const key of ["repository", "store", "stateDirectory"] as const) {
+        if (JSON.stringify(next[key]) === JSON.stringify(config[key])) continue;
+        throw new TrueupError("CONFIG_INVALID", `\`${key}\` cannot change while the controller runs`, {
+          hint: "restart it",
+        });
+      }
+      config = next;
+    },
+    async close() {
+      await Promise.all([...targets.values()].map(({ target }) => closed(target)));
+      targets.clear();
+      await source.opened()?.then((opened) => opened.close(), ignore);
+      await store.opened()?.then((opened) => opened.close(), ignore);
+    },
+  };
+}
+
+function sourceOptions({ repository, stateDirectory }: Config) {
+  const { url, path, token, username, signers } = repository;
+  return {
+    url,
+    path,
+    folder: join(stateDirectory, "repository.git"),
+    ...(token === undefined ? {} : { token }),
+    ...(username === undefined ? {} : { username }),
+    ...(signers === undefined ? {} : { signers }),
+  };
+}
+
+/** Opens once; a failed opening is tried again by whoever asks next. */
+function once<T>(open: () => Promise<T>): { get: () => Promise<T>; opened: () => Promise<T> | undefined } {
+  let opening: Promise<T> | undefined;
+  return {
+    get: () => {
+      if (opening !== undefined) return opening;
+      const attempt = open();
+      opening = attempt;
+      attempt.catch(() => {
+        if (opening === attempt) opening = undefined;
+      });
+      return attempt;
+    },
+    opened: () => opening,
+  };
+}
+
+async function closed(target: Promise<Target>): Promise<void> {
+  await target.then((opened) => opened.close()).catch(ignore);
+}
+
+function ignore(): void {
+  // What could not be opened need not be closed, and a connection that fails to close is gone.
+}

@@ -1,0 +1,136 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { ReadyTarget, RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
+import { knowledge } from "./environment.js";
+import { asTrueupError } from "./pass.js";
+import type { Session } from "./session.js";
+import { reconcileTarget } from "./target.js";
+
+export interface TargetLoop {
+  /** What git says now; asks for a pass. */
+  update(environment: RenderedEnvironment, target: RenderedTarget): void;
+  /** Resolves when the pass in hand is done. */
+  stop(): Promise<void>;
+}
+
+export interface TargetLoopOptions {
+  /** Runs a pass when there is room for one. */
+  readonly schedule: (pass: () => Promise<void>) => Promise<void>;
+  readonly interval: number;
+}
+
+/** The first pause after a pass that failed, and the longest, as a multiple of the interval. Each failure doubles it. */
+const FIRST_PAUSE = 1_000;
+const LONGEST_PAUSE = 5;
+
+/**
+ * Keeps one target true, by itself: no target waits for another. A pass is asked for by the interval, by git and by the
+ * target's own push; what asks during a pass gets one more after it. A target that fails is left alone for a while that grows.
+ */
+export function targetLoop(session: Session, { schedule, interval }: TargetLoopOptions): TargetLoop {
+  const stopped = new AbortController();
+  const signal = AbortSignal.any([session.stop, stopped.signal]);
+  let current: { environment: RenderedEnvironment; target: RenderedTarget } | undefined;
+  let running: Promise<void> | undefined;
+  let again = false;
+  let failures = 0;
+  let notBefore = 0;
+  let watching: { key: string; stop: AbortController } | undefined;
+
+  // A function: the compiler takes the signal's state for settled by the first look at it.
+  const left = (): boolean => signal.aborted;
+
+  async function pass(): Promise<void> {
+    if (current === undefined || signal.aborted) return;
+    const { environment, target } = current;
+    const { name } = target;
+    try {
+      const { records, suspended } = await knowledge(session, environment.name);
+      const report = await reconcileTarget(
+        { session, environment, record: records.get(name), suspended, signal },
+        target,
+        { sync: false, confirm: false },
+      );
+      if (report.state === "Unknown") failed();
+      else failures = 0;
+      if (!("error" in target) && report.state !== "Unknown") watch(environment.name, target);
+    } catch (error) {
+      if (left()) return;
+      failed();
+      const { code, message, hint } = asTrueupError(error);
+      session.log.error({ environment: environment.name, target: name, code, hint }, message);
+    }
+  }
+
+  function failed(): void {
+    failures += 1;
+    const longest = Math.max(FIRST_PAUSE, LONGEST_PAUSE * interval);
+    notBefore = performance.now() + Math.min(FIRST_PAUSE * 2 ** (failures - 1), longest) * (0.75 + Math.random() / 2);
+  }
+
+  function request(): void {
+    if (signal.aborted) return;
+    if (running !== undefined) {
+      again = true;
+      return;
+    }
+    running = schedule(pass).finally(() => {
+      running = undefined;
+      if (again) {
+        again = false;
+        request();
+      } else if (failures > 0) retryLater();
+    });
+  }
+
+  function retryLater(): void {
+    const pause = Math.max(0, notBefore - performance.now());
+    // Only where the interval would come later than the back-off ends: the tick asks anyway.
+    if (pause >= interval) return;
+    delay(pause, undefined, { signal, ref: false }).then(request, ignore);
+  }
+
+  /** Listens to the target's own push as long as it is declared as it is. */
+  function watch(environment: string, target: ReadyTarget): void {
+    const key = JSON.stringify([target.kindName, target.spec, target.connection]);
+    if (watching?.key === key) return;
+    watching?.stop.abort();
+    const mine = { key, stop: new AbortController() };
+    watching = mine;
+    void listen(environment, target, AbortSignal.any([signal, mine.stop.signal])).finally(() => {
+      if (watching === mine) watching = undefined;
+    });
+  }
+
+  async function listen(environment: string, target: ReadyTarget, until: AbortSignal): Promise<void> {
+    try {
+      const opened = await session.target(environment, target);
+      if (opened.capabilities.watch) await opened.watch?.(request, until);
+    } catch (error) {
+      if (until.aborted) return;
+      const { code, message } = asTrueupError(error);
+      session.log.warn(
+        { environment, target: target.name, code },
+        `no push any more, the interval goes on: ${message}`,
+      );
+      // The next pass that succeeds begins to listen again.
+      await delay(FIRST_PAUSE, undefined, { signal: until }).catch(ignore);
+    }
+  }
+
+  return {
+    update(environment, target) {
+      const moved = current?.environment.revision !== environment.revision;
+      current = { environment, target };
+      if (moved) notBefore = 0;
+      if (performance.now() >= notBefore) request();
+    },
+    async stop() {
+      stopped.abort();
+      await running;
+    },
+  };
+}
+
+function ignore(): void {
+  // Asked to leave.
+}

@@ -1,0 +1,114 @@
+import { overwrite } from "../core/apply.js";
+import type { Outcome } from "../core/change.js";
+import { formatPlace } from "../core/errors.js";
+import { bounded } from "../lib/timeout.js";
+import type { ReadyTarget } from "../render/rendered.js";
+import type { Target } from "../targets/target.js";
+import { type Judged, type Memo, reported } from "./judge.js";
+import type { Look, Memory } from "./look.js";
+import { type Left, memoryAfter } from "./memory.js";
+import { asTrueupError, broken, reportOf, see, type TargetPass } from "./pass.js";
+import type { Plan } from "./plan.js";
+import { reportError, type ReportedOutcome } from "./report.js";
+import { sealOf } from "./seal.js";
+
+export interface Writing {
+  readonly target: ReadyTarget;
+  readonly opened: Target;
+  readonly memory: Memory;
+  readonly seen: Look;
+  readonly plan: Plan;
+  /** Aborts when another controller may write. */
+  readonly lost: AbortSignal;
+}
+
+/** Writes the plan and reads the target again. Last applied advances only for what was written. */
+export async function writePlan(
+  pass: TargetPass,
+  { target, opened, memory, seen, plan, lost }: Writing,
+): Promise<Left> {
+  const { session, environment } = pass;
+  const hash = session.hash();
+  const signal = AbortSignal.any([pass.signal, lost]);
+  const what = `${environment.name}/${target.name} did not take the changes`;
+  const outcomes = await bounded((stop) => opened.apply(plan.changes, stop), {
+    milliseconds: target.timeout,
+    signal,
+    what,
+  });
+  const after = memoryWith(pass, { target, memory, plan, outcomes });
+  const written = new Map(seen.judged.map((judged) => [judged.finding.path, reported(judged, hash)]));
+  const news = outcomes.map((outcome) => reportedOutcome(outcome, seen.judged));
+  try {
+    // Set is not in effect: what the target says now is its state.
+    const now = await see(pass, target, opened, after);
+    const report = { ...reportOf(pass, target, now), outcomes: news };
+    const failure = news.find(({ error }) => error !== undefined)?.error;
+    return {
+      memory: memoryAfter(after, now),
+      report: failure === undefined ? report : { ...report, state: "Failed", error: failure },
+      written,
+    };
+  } catch (error) {
+    // Asked to leave after the write in hand: what was not written is still as it was seen.
+    const rest = seen.judged.filter(({ finding }) => !settled(outcomes, finding.path));
+    const report = pass.signal.aborted ? reportOf(pass, target, { ...seen, judged: rest }) : broken(target, error);
+    return { memory: after, report: { ...report, outcomes: news }, written };
+  }
+}
+
+function settled(outcomes: readonly Outcome[], path: string): boolean {
+  return outcomes.some(
+    (outcome) => outcome.path === path && (outcome.result === "applied" || outcome.result === "pendingRestart"),
+  );
+}
+
+interface Written {
+  readonly target: ReadyTarget;
+  readonly memory: Memory;
+  readonly plan: Plan;
+  readonly outcomes: readonly Outcome[];
+}
+
+function memoryWith({ session }: TargetPass, { target, memory, plan, outcomes }: Written): Memory {
+  const byPath = new Map(outcomes.map((outcome) => [outcome.path, outcome]));
+  const memo: Record<string, Memo[string]> = { ...memory.memo };
+  const settings = plan.findings.flatMap(({ path, desired }) => {
+    const outcome = byPath.get(path);
+    if (outcome?.result === "applied" || outcome?.result === "pendingRestart") return [{ path, value: desired }];
+    if (outcome?.result !== "unreachable") return [];
+    memo[path] = { why: "unreachable", desired: sealOf(session.hash(), path, desired) };
+    // What the system made of the value is what was last applied: it is not the live side that moved.
+    return [{ path, value: outcome.live }];
+  });
+  return { ...memory, memo, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
+}
+
+function reportedOutcome(outcome: Outcome, judged: readonly Judged[]): ReportedOutcome {
+  const { path } = outcome;
+  if (outcome.result === "failed") {
+    const error = asTrueupError(outcome.error);
+    return {
+      path,
+      result: "failed",
+      error: reportError(error, error.where === undefined ? undefined : formatPlace(error.where)),
+    };
+  }
+  if (outcome.result !== "applied") return { path, result: outcome.result };
+  const pending = judged.some(({ finding }) => finding.path === path && finding.kind === "pending");
+  return { path, result: pending ? "synced" : "healed" };
+}
+
+/** Takes the live values for right: nothing is written, and nothing overwrites them until git says something else. */
+export function adoptLive(
+  { session }: TargetPass,
+  target: ReadyTarget,
+  { memory, seen }: { memory: Memory; seen: Look },
+): Memory {
+  const findings = seen.judged.map(({ finding }) => finding).filter(({ kind }) => kind !== "unmanaged");
+  const memo: Record<string, Memo[string]> = { ...memory.memo };
+  for (const { path, desired } of findings)
+    memo[path] = { why: "adopted", desired: sealOf(session.hash(), path, desired) };
+  const settings = findings.map(({ path, live }) => ({ path, value: live }));
+  return { ...memory, memo, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
+}
