@@ -2,7 +2,7 @@ import { TomlDate, TomlError, parse, type TomlTable, type TomlValue } from "smol
 import { TrueupError } from "../../core/errors.js";
 import { LIMITS } from "../../core/limits.js";
 import { emptyMap, literal, type Literal, type Value, type ValueMap } from "../../core/value.js";
-import type { Source } from "../text.js";
+import { fault, type Source } from "../text.js";
 import { locate, type Node, type Syntax } from "./syntax.js";
 
 export interface TomlDocument {
@@ -26,11 +26,17 @@ export function readToml(source: Source): TomlDocument {
     if (path.length > LIMITS.depth) throw tooLarge(source, `nested more than ${LIMITS.depth} levels deep`);
     if (nodes > LIMITS.nodes) throw tooLarge(source, `of more than ${LIMITS.nodes} values`);
     if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-    if (typeof value === "number") return Number.isFinite(value) ? value : literal("toml:float", floatText(value));
+    if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(value, syntax().at(path));
     if (typeof value !== "object") return value;
     if (value instanceof TomlDate) return dateLiteral(syntax().at(path));
     if (Array.isArray(value)) return value.map((item, index) => convert(item, [...path, index]));
     return convertTable(value, path);
+  }
+
+  function notFinite(value: number, node: Node | undefined): Literal {
+    const number = node?.kind === "scalar" && node.content.kind === "float" ? node.content.number : "inf";
+    if (/\d/.test(number)) throw fault(source, node?.start ?? 0, "the number is too large to be held");
+    return literal("toml:float", floatText(value));
   }
 
   function convertTable(map: TomlTable, path: readonly (string | number)[]): ValueMap {
