@@ -30,7 +30,7 @@ export function rewrite(
   { text, edits, value }: { text: string | undefined; edits: readonly Edit[]; value: Value | undefined },
 ): Buffer | undefined {
   const edited = content.edit(text, edits);
-  if (edited === undefined || (value === undefined && EMPTY.test(edited))) return undefined;
+  if (edited === undefined || (value === undefined && isBlank(edited))) return undefined;
   const bytes = Buffer.from(edited, "utf8");
   if (bytes.length > LIMITS.bytes) {
     throw new TrueupError(
@@ -46,8 +46,10 @@ export function rewrite(
   });
 }
 
-/** Nothing is left in it that a person wrote, such as a comment. */
-const EMPTY = /^\uFEFF?\s*(?:\{\s*\})?\s*$/;
+/** Whether nothing is left that a person wrote, such as a comment. */
+function isBlank(text: string): boolean {
+  return /^(?:\{\s*\})?$/.test(text.trim());
+}
 
 function structured(format: Format, options: ParseOptions): Content {
   return {
