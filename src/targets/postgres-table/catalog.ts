@@ -1,7 +1,8 @@
 import type { ClientBase } from "pg";
+import { quoteIdentifier } from "../postgres/quote.js";
 import { TrueupError } from "../../core/errors.js";
 import { suggestion } from "../../lib/suggest.js";
-import { formatTableName, quoteIdentifier, quoteTableName, type TableName } from "./name.js";
+import { formatTableName, quoteTableName, type TableName } from "./name.js";
 
 /** What a target needs of its table, checked once and again after any failure. */
 export interface TableFacts {

@@ -1,3 +1,5 @@
+import { quoteIdentifier } from "../postgres/quote.js";
+
 /** A table as the catalog spells it: names are exact, not folded to lower case. */
 export interface TableName {
   readonly schema: string;
@@ -35,10 +37,6 @@ export function formatTableName({ schema, table }: TableName): string {
 /** For SQL. */
 export function quoteTableName({ schema, table }: TableName): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
-}
-
-export function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
 
 /** Catalogs that PostgreSQL itself lives by: a key/value table is never among them. */

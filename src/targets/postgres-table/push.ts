@@ -1,5 +1,6 @@
+import { quoteIdentifier } from "../postgres/quote.js";
 import { createHash } from "node:crypto";
-import { formatTableName, quoteIdentifier, quoteTableName, type TableName } from "./name.js";
+import { formatTableName, quoteTableName, type TableName } from "./name.js";
 
 export const TRIGGER = "trueup_notify";
 

@@ -1,6 +1,7 @@
 import type { QueryConfig } from "pg";
 import type { TableFacts } from "./catalog.js";
-import { quoteIdentifier, quoteTableName, type TableName } from "./name.js";
+import { quoteIdentifier } from "../postgres/quote.js";
+import { quoteTableName, type TableName } from "./name.js";
 
 export interface SqlShape {
   readonly name: TableName;

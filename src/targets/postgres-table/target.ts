@@ -1,4 +1,5 @@
 import type { Change, Observation, Outcome } from "../../core/change.js";
+import { quoteIdentifier } from "../postgres/quote.js";
 import { TrueupError } from "../../core/errors.js";
 import { isList, isMap, mapOf, type Document, type Value } from "../../core/value.js";
 import type { PostgresConnection } from "../postgres/connection.js";
@@ -7,7 +8,7 @@ import { openSession, type Session } from "../postgres/session.js";
 import type { OpenOptions, Target } from "../target.js";
 import { readFacts, type TableFacts } from "./catalog.js";
 import { codecOf, decode, normalizeRows, type Codec } from "./column.js";
-import { formatTableName, quoteIdentifier, quoteTableName, type TableName } from "./name.js";
+import { formatTableName, quoteTableName, type TableName } from "./name.js";
 import { Rejected, writeRows } from "./rows.js";
 import { scopeOf, tableOf, type PostgresTableSpec } from "./spec.js";
 import { MAX_ROWS, tableSql, type SqlShape } from "./sql.js";
