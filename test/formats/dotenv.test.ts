@@ -1,3 +1,7 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dotenv } from "../../src/formats/dotenv.js";
@@ -199,6 +203,33 @@ describe("any dotenv document", () => {
           expect(error).toMatchObject({ code: "DOCUMENT_INVALID", where: { line: expect.any(Number) as number } });
         }
       }),
+    );
+  });
+});
+
+describe("a shell that sources the file", () => {
+  it("reads the values that were written", () => {
+    const unit = unitsOf("ab1 ='\"\\$`#;!~&|<>*?(){}[]^%é😀\n\t");
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit, maxLength: 12 }), { minLength: 50, maxLength: 50 }), (list) => {
+        const edits = list.map((value, index) => ({ path: [`K${index}`], value }));
+        const folder = mkdtempSync(join(tmpdir(), "dotenv-"));
+        try {
+          writeFileSync(join(folder, "a.env"), dotenv.edit("", edits, options));
+          const script = 'set -a; . ./a.env; exec "$0" -e "process.stdout.write(JSON.stringify(process.env))"';
+          const output = execFileSync("sh", ["-c", script, process.execPath], {
+            cwd: folder,
+            encoding: "utf8",
+            env: {},
+          });
+          expect(JSON.parse(output)).toMatchObject(
+            Object.fromEntries(edits.map(({ path, value }) => [path[0], value])),
+          );
+        } finally {
+          rmSync(folder, { recursive: true });
+        }
+      }),
+      { numRuns: 10 },
     );
   });
 });
