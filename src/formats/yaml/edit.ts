@@ -91,7 +91,8 @@ function pass(context: Context, after: Value): Splice[] {
   };
   change(state, root, value, after);
   if (state.direct.length === 0) return state.derived;
-  return [...state.direct, ...release(state, root)];
+  // First: what goes below an alias's line comes before what is added to the collection that it ends.
+  return [...release(state, root), ...state.direct];
 }
 
 function change(state: Pass, slot: Slot, before: Value, after: Value): void {
@@ -107,8 +108,8 @@ function change(state: Pass, slot: Slot, before: Value, after: Value): void {
       state.derived.push(...splices);
     } else {
       state.direct.push(...splices);
-      // The node's own anchor stays; those within it go.
-      if (isMap(node) || isSeq(node)) state.dropped.push({ start: (node.range?.[0] ?? 0) + 1, end: nodeEnd(node) });
+      // A scalar's anchor stays; a collection's, too, but what merges it may not be able to merge what comes in its place.
+      if (isMap(node) || isSeq(node)) state.dropped.push({ start: node.range?.[0] ?? 0, end: nodeEnd(node) });
     }
   }
 }
