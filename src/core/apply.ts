@@ -46,7 +46,7 @@ export function applyChanges(live: Document, changes: readonly Change[], lists: 
     if (edit !== undefined) {
       tree.apply(edit);
       edits.push(edit);
-      index.edited(place.trail, edit);
+      index.edited(place.trail, segments, edit);
     }
     steps.set(change, { change, edits: edit === undefined ? [] : [edit] });
     return true;
@@ -61,7 +61,7 @@ export function applyChanges(live: Document, changes: readonly Change[], lists: 
     const at = segments.reduce(within, scope);
     if (place === undefined || !same(change.expected, now, { scope: at })) {
       steps.set(change, { change, moved: true, live: now });
-    } else (change.desired === undefined ? removals : writes).push({ change, segments });
+    } else (change.desired === undefined ? removals : writes).push({ change, segments, path: place.path });
   }
   // Positions beyond a list's end wait until the ones before them are there; positions are removed from the end.
   const waiting = writes.filter(({ change, segments }) => !perform(change, segments));
@@ -74,19 +74,21 @@ export function applyChanges(live: Document, changes: readonly Change[], lists: 
 interface Located {
   readonly change: Change;
   readonly segments: readonly string[];
+  /** In the terms of the live document. */
+  readonly path: readonly string[];
 }
 
 /** In the order of the document, list positions as numbers. */
-function byPosition(a: Located, b: Located): number {
-  for (const [depth, left] of a.segments.entries()) {
-    const right = b.segments[depth];
+function byPosition({ path: a }: Located, { path: b }: Located): number {
+  for (const [depth, left] of a.entries()) {
+    const right = b[depth];
     if (right === undefined) return 1;
     if (left !== right) {
       const difference = isIndex(left) && isIndex(right) ? Number(left) - Number(right) : Number.NaN;
       return Number.isNaN(difference) ? (left < right ? -1 : 1) : difference;
     }
   }
-  return a.segments.length - b.segments.length;
+  return a.length - b.length;
 }
 
 function isIndex(segment: string): boolean {
@@ -127,11 +129,11 @@ function locate(document: Document, segments: readonly string[], options: Locate
     if (node === undefined) {
       keyedBy = key;
     } else if (isList(node) && key !== undefined) {
-      const at = options.index.of(node, key);
+      const at = options.index.find(node, key, segment);
       if (at === undefined) return undefined;
       keyedBy = key;
-      name = String(at.get(segment) ?? node.length);
-      node = node[Number(name)];
+      name = String(at);
+      node = node[at];
     } else if (isList(node)) {
       if (scope.rule === "set" || !isIndex(segment)) return undefined;
       if (Number(segment) > node.length && options.beyond !== true) return undefined;
@@ -187,25 +189,47 @@ function isPosition(node: Node | undefined): boolean {
   return isList(node?.node) && keyName(node.scope) === undefined;
 }
 
-/** Positions by key of the lists met so far, until an edit moves them. */
+/** Positions by key of the lists met so far, kept while elements come and go. */
 interface KeyIndex {
-  of(list: readonly Value[], key: string): ReadonlyMap<string, number> | undefined;
-  edited(trail: readonly Node[], edit: Edit): void;
+  /** The element's position, the list's length where there is no such element, undefined where the list cannot be keyed. */
+  find(list: readonly Value[], key: string, name: string): number | undefined;
+  edited(trail: readonly Node[], segments: readonly string[], edit: Edit): void;
+}
+
+interface Known {
+  readonly at: Map<string, number>;
+  /** Positions from here on have moved since. Removals go from the end, so that this costs no second look. */
+  moved: number;
 }
 
 function keyIndex(): KeyIndex {
-  let known = new WeakMap<readonly Value[], ReadonlyMap<string, number> | undefined>();
+  const known = new WeakMap<readonly Value[], Known>();
+  function look(list: readonly Value[], key: string): Known | undefined {
+    const at = positions(list, key);
+    if (at === undefined) return undefined;
+    const entry = { at: new Map(at), moved: Infinity };
+    known.set(list, entry);
+    return entry;
+  }
   return {
-    of(list, key) {
-      if (!known.has(list)) known.set(list, positions(list, key));
-      return known.get(list);
+    find(list, key, name) {
+      const entry = known.get(list) ?? look(list, key);
+      const position = entry?.at.get(name);
+      if (entry === undefined || (position ?? -1) < entry.moved) return entry && (position ?? list.length);
+      return look(list, key)?.at.get(name) ?? list.length;
     },
-    // The lists of a draft change in place: an element that came or went, or has another key, moves the others.
-    edited(trail, { path }) {
-      const moves = trail.some(
-        ({ keyedBy }, depth) => keyedBy !== undefined && (path.length <= depth || path[depth] === keyedBy),
-      );
-      if (moves) known = new WeakMap();
+    // The lists of a draft change in place, once it has copied them; a copy is another list, and looked at anew.
+    edited(trail, segments, { path, value }) {
+      for (const [depth, { keyedBy, node }] of trail.entries()) {
+        const list = trail[depth - 1]?.node;
+        if (keyedBy === undefined || !isList(list)) continue;
+        const position = Number(path[depth - 1]);
+        const entry = known.get(list);
+        if (path[depth] === keyedBy) known.delete(list);
+        else if (entry === undefined || path.length !== depth) continue;
+        else if (value === undefined) entry.moved = Math.min(entry.moved, position);
+        else if (node === undefined) entry.at.set(segments[depth - 1] ?? "", position);
+      }
     },
   };
 }
