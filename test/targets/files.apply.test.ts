@@ -4,7 +4,10 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
+  readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -285,6 +288,25 @@ describe("what belongs to a file", () => {
     expect(() => statSync(`${outside}/sub`)).toThrow("ENOENT");
     rmSync(outside, { recursive: true });
   });
+
+  it.skipIf(process.platform !== "linux")(
+    "is not written elsewhere when its folder is swapped for a link meanwhile",
+    async () => {
+      const outside = makeRoot();
+      put(`${outside}/a.env`, "A=1\n");
+      place.put("etc/a.env", "A=1\n");
+      const target = await place.open();
+      const applying = target.apply([change("/etc~1a.env/A", "1", "2")], never);
+      await setImmediate();
+      renameSync(place.path("etc"), place.path("etc.old"));
+      symlinkSync(outside, place.path("etc"));
+      await applying;
+      expect(readFileSync(`${outside}/a.env`, "utf8")).toBe("A=1\n");
+      expect(readdirSync(outside)).toEqual(["a.env"]);
+      expect(place.list("etc.old")).toEqual(["a.env"]);
+      rmSync(outside, { recursive: true });
+    },
+  );
 
   it("is written in place where the folder takes no new file, or the owner could not be kept", async () => {
     chmodSync(place.root, 0o755);
