@@ -17,6 +17,8 @@ const NETWORK: Readonly<Record<string, string>> = {
   EPIPE: "it hung up",
 };
 
+const SPEAKS_TLS = "a broker that only speaks TLS hangs up on `mqtt://`, and one without on `mqtts://`";
+
 function codeOf(error: unknown): unknown {
   return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }
@@ -49,11 +51,12 @@ export function connectionError(error: unknown, address: string): TrueupError {
   }
   if (typeof code === "string") {
     const why = NETWORK[code];
+    if (why === "it hung up") return failed(why, SPEAKS_TLS);
     if (why !== undefined) return failed(why, "check host and port of the connection, and whether the broker runs");
     return failed(`the TLS or network layer says ${code}`, tlsHint(code));
   }
   if (error instanceof Error && /connack timeout/i.test(error.message)) return failed("it does not answer");
-  return failed("it closed the connection", "a broker that only speaks TLS hangs up on `mqtt://`: try `mqtts://`");
+  return failed("it closed the connection", SPEAKS_TLS);
 }
 
 function tlsHint(code: string): string | undefined {

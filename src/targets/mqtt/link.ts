@@ -19,6 +19,8 @@ export interface Link {
   readonly inFlight: number;
   /** Aborts when the connection is gone; the reason is a TrueupError. */
   readonly lost: AbortSignal;
+  /** Whether it was the other side that ended it. */
+  hungUp(): boolean;
   /** Every retained message that matches a filter, and proof that the broker answers. One at a time; a failed one ends the link. */
   read(filters: readonly string[], signal: AbortSignal): Promise<Retained>;
   /** Retained, QoS 1; resolves when acknowledged. On MQTT 3.1.1 a denied one is acknowledged, too: read it back. */
@@ -40,6 +42,8 @@ export interface LinkOptions {
 const IN_FLIGHT = 20;
 /** Nothing arrived for so long in the middle of a snapshot: what is missing is not on its way. */
 const STALLED_MS = 3_000;
+/** So long the sentinel alone may take, to tell why a snapshot stalled. */
+const PROBE_MS = 1_500;
 const ACKNOWLEDGE_MS = 5_000;
 /** A living link writes its sentinel anew before it is this old. */
 const SENTINEL_FRESH_MS = 10 * 60_000;
@@ -75,7 +79,8 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
   );
   const loss = new AbortController();
   let retained: ((topic: string, payload: Buffer) => void) | undefined;
-  let sentinelAt = 0;
+  let sentinelAt = -Infinity;
+  let hungUp = false;
 
   const drop = (error: Error) => {
     if (loss.signal.aborted) return;
@@ -84,9 +89,11 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
     client.end(true);
   };
   client.once("disconnect", (packet: IDisconnectPacket) => {
+    hungUp = !loss.signal.aborted;
     drop(disconnected(address, packet.reasonCode));
   });
   client.once("close", () => {
+    hungUp ||= !loss.signal.aborted;
     drop(disconnected(address));
   });
   client.on("message", (topic, payload, packet) => {
@@ -96,27 +103,28 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
       drop(new TrueupError("CONNECTION_FAILED", `another client of ${address} cleared "${topic}"`));
   });
 
-  const publish = (topic: string, payload: Buffer) =>
-    abortable<undefined>([loss.signal], (resolve, reject) => {
-      const timer = setTimeout(() => {
+  async function publish(topic: string, payload: Buffer, stopping?: AbortSignal): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const signals = stopping === undefined ? [loss.signal] : [loss.signal, stopping];
+    await abortable<undefined>(signals, (resolve, reject) => {
+      timer = setTimeout(() => {
         reject(new TrueupError("TARGET_TIMEOUT", `the broker ${address} does not acknowledge "${topic}"`));
       }, ACKNOWLEDGE_MS);
       client.publish(topic, payload, { qos: 1, retain: true }, (error) => {
-        clearTimeout(timer);
         if (error) reject(refusal(error, `write the topic "${topic}"`));
         else resolve(undefined);
       });
-      loss.signal.addEventListener("abort", () => {
-        clearTimeout(timer);
-      });
+    }).finally(() => {
+      clearTimeout(timer);
     });
+  }
 
-  const plantSentinel = async () => {
-    await publish(sentinel, Buffer.from(new Date().toISOString()));
+  const plantSentinel = async (stopping: AbortSignal) => {
+    await publish(sentinel, Buffer.from(new Date().toISOString()), stopping);
     sentinelAt = performance.now();
   };
 
-  async function collect(filters: readonly string[], stopping: AbortSignal): Promise<Retained> {
+  async function collect(filters: readonly string[], stopping: AbortSignal, patience = STALLED_MS): Promise<Retained> {
     const found = new Map<string, Buffer>();
     let due = filters.includes(everything) ? 2 : 1;
     let bytes = 0;
@@ -130,7 +138,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
               ? new Stalled(found.size)
               : new TrueupError("CONNECTION_FAILED", `the broker ${address} does not answer`),
           );
-        }, STALLED_MS);
+        }, patience);
         const progress = timer;
         retained = (topic, payload) => {
           progress.refresh();
@@ -163,7 +171,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
 
   async function read(filters: readonly string[], stopping: AbortSignal): Promise<Retained> {
     try {
-      if (performance.now() - sentinelAt > SENTINEL_FRESH_MS) await plantSentinel();
+      if (performance.now() - sentinelAt > SENTINEL_FRESH_MS) await plantSentinel(stopping);
       const found = await collect(filters, stopping);
       // The lasting subscription covers these: kept, each message would come twice.
       const single = filters.filter((filter) => filter !== everything);
@@ -182,7 +190,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
     const noRight = denied(`write and read "${sentinel}"`);
     if (filters.length === 0) return noRight;
     try {
-      await collect([], stopping);
+      await collect([], stopping, PROBE_MS);
     } catch (error) {
       return error instanceof Stalled ? noRight : error;
     }
@@ -192,23 +200,12 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
     });
   }
 
-  try {
-    await abortable<undefined>(
-      [signal],
-      (resolve, reject) =>
-        void plantSentinel().then(() => {
-          resolve(undefined);
-        }, reject),
-    );
-  } catch (error) {
-    drop(error instanceof Error ? error : disconnected(address));
-    throw error;
-  }
   return {
     version,
     sentinel,
     inFlight: Math.min(client.serverProperties?.receiveMaximum ?? IN_FLIGHT, IN_FLIGHT),
     lost: loss.signal,
+    hungUp: () => hungUp,
     read,
     publish,
     clear: (topic) => {

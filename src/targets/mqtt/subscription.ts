@@ -1,4 +1,5 @@
 import { abortable } from "./abortable.js";
+import { denied } from "./faults.js";
 import { type Link, openLink, type Retained, SENTINEL_DEAD_MS } from "./link.js";
 import type { ProtocolVersion } from "./connect.js";
 import { createReplica, type Replica } from "./replica.js";
@@ -77,8 +78,7 @@ export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: 
     return found;
   }
 
-  async function refresh(signal: AbortSignal, topics: readonly string[] = []): Promise<Link> {
-    const current = await connected(signal);
+  async function update(current: Link, signal: AbortSignal, topics: readonly string[]): Promise<void> {
     const read = new Set<string>();
     let asked = new Set([...topics, ...published]);
     // What was published while a read was under way may have been published before the call: it is read, too, but once.
@@ -90,7 +90,7 @@ export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: 
         wholeAt = performance.now();
         replica.replace(found);
         clearLeftovers(current, found);
-        break;
+        return;
       }
       for (const topic of asked) {
         published.delete(topic);
@@ -100,7 +100,21 @@ export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: 
       replica.update(single, await current.read(single, signal));
       asked = new Set([...published].filter((topic) => !read.has(topic)));
     } while (asked.size > 0);
-    return current;
+  }
+
+  /** A broker that hangs up gets a second chance: the connection may have been dead before, unnoticed. */
+  async function refresh(signal: AbortSignal, topics: readonly string[] = []): Promise<Link> {
+    for (let last = false; ; last = true) {
+      const current = await connected(signal);
+      try {
+        await update(current, signal, topics);
+        return current;
+      } catch (error) {
+        if (signal.aborted || !current.hungUp()) throw error;
+        // Hanging up is a lawful answer to a denied write (3.1.1, 3.3.5-2). Twice, on a fresh connection, is no accident.
+        if (last) throw wholeAt === -Infinity ? denied(`write "${current.sentinel}": it hangs up`) : error;
+      }
+    }
   }
 
   return {

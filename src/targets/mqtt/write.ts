@@ -33,12 +33,13 @@ export async function writeTopics(
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   const first = await writeOnce(changes, options, signal);
-  // Some brokers hang up on a write that they deny (aedes; mosquitto 2.0.11 now and then), and what was on its way beside it
-  // is lost. Alone, each topic gets its own answer; otherwise one denied topic would keep the others from ever being healed.
+  // A broker may hang up on a write that it denies (aedes does, and mosquitto with `max_queued_messages 0`), and what was on
+  // its way beside it is lost. Alone, each topic gets its own answer: one denied topic must not keep others from being healed.
   const topics = new Set(changes.map(({ path }) => keyOfPath(path)));
   const lost = new Map<string, Change[]>();
   for (const [index, change] of changes.entries()) {
-    if (!isLost(first[index])) continue;
+    const outcome = first[index];
+    if (outcome?.result !== "failed" || !isLost(outcome.error)) continue;
     const key = keyOfPath(change.path);
     lost.set(key, [...(lost.get(key) ?? []), change]);
   }
@@ -55,10 +56,8 @@ export async function writeTopics(
   });
 }
 
-function isLost(outcome: Outcome | undefined): boolean {
-  return (
-    outcome?.result === "failed" && outcome.error instanceof TrueupError && outcome.error.code === "CONNECTION_FAILED"
-  );
+function isLost(error: Error): boolean {
+  return error instanceof TrueupError && error.code === "CONNECTION_FAILED";
 }
 
 async function writeOnce(
@@ -98,11 +97,11 @@ async function writeOnce(
     const seen = readBack[index];
     if (seen === undefined || !("moved" in seen)) return { path, result: "applied" };
     if (!equal(seen.live, change.expected)) return { path, result: "moved", live: seen.live };
-    return {
-      path,
-      result: "failed",
-      error: failure ?? denied(`write "${topics.get(key) ?? key}": it keeps the old value`),
-    };
+    const topic = topics.get(key) ?? key;
+    if (failure === undefined)
+      return { path, result: "failed", error: denied(`write "${topic}": it keeps the old value`) };
+    const error = payloads.size === 1 && isLost(failure) ? denied(`write "${topic}": it hangs up`) : failure;
+    return { path, result: "failed", error };
   });
 }
 

@@ -1,3 +1,5 @@
+import { type AddressInfo, createServer } from "node:net";
+import { Aedes } from "aedes";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MqttClient } from "mqtt";
 import type { Document } from "../../../src/core/value.js";
@@ -154,6 +156,38 @@ for (const { name, unavailable, protocolVersion, start } of brokerCases) {
     });
   });
 }
+
+describe("a broker that loses a message in the middle of a snapshot", () => {
+  it("does not make a managed topic absent, nor one that was there before", async () => {
+    const aedes = await Aedes.createBroker();
+    const lost = new Set<string>();
+    aedes.authorizeForward = (_client, packet) => (lost.delete(packet.topic) ? null : packet);
+    const server = createServer((socket) => {
+      aedes.handle(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const writer = await connectClient(url);
+    await retain(writer, many(10));
+    const options = { environment: "test", name: "broker", spec, connection: { url }, lists: {} };
+    const target = await openMqtt(options, { rereadMs: 0 });
+    const managed = new Set(["rooms/3/setpoint", "rooms/absent"]);
+
+    lost.add(`${prefix}/rooms/3/setpoint`);
+    expect((await target.observe(managed, signal())).document).toEqual(documentOf(10));
+    expect(lost.size).toBe(0);
+    lost.add(`${prefix}/rooms/7/setpoint`);
+    expect((await target.observe(managed, signal())).document).toEqual(documentOf(10));
+    expect(lost.size).toBe(0);
+
+    await target.close();
+    await writer.endAsync(true);
+    await new Promise<void>((resolve) => {
+      aedes.close(resolve);
+    });
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
 
 describe.skipIf(mosquittoUnavailable !== undefined)(
   `a broker that drops messages (${mosquittoUnavailable ?? "mosquitto"})`,
