@@ -60,7 +60,7 @@ export interface Dialect {
   header?(name: string): string;
 }
 
-export interface Written extends Assignment {
+interface Written extends Assignment {
   readonly text: string;
 }
 

@@ -56,7 +56,7 @@ function textOf(value: Value, format: string, at: Pointer): string {
 }
 
 /** Refuses half of a surrogate pair, which UTF-8 would make another character, and NUL, which ends a string in most readers. */
-export function checkText(text: string, format: string, at: Pointer): string {
+function checkText(text: string, format: string, at: Pointer): string {
   if (/[\p{Surrogate}\0]/u.test(text)) throw unrepresentable(format, at, "it holds NUL or half of a surrogate pair");
   return text;
 }

@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
-import { TrueupError, type ErrorCode, type Position } from "../core/errors.js";
+import { TrueupError, type Position } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 
-export const BOM = "\uFEFF";
+const BOM = "\uFEFF";
 
-/** A text in which something is found, for errors that name the place and never what is written there. */
+/** A text without its BOM, and its name for errors: they tell the place, and never what is written there. */
 export interface Source {
   readonly text: string;
   readonly file: string;
@@ -18,7 +18,7 @@ export function open(text: string, file: string): { source: Source; bom: string 
 }
 
 /** @throws DOCUMENT_TOO_LARGE */
-export function checkSize({ text, file }: Source): void {
+function checkSize({ text, file }: Source): void {
   const bytes = Buffer.byteLength(text);
   if (bytes <= LIMITS.bytes) return;
   throw new TrueupError("DOCUMENT_TOO_LARGE", `the document has ${bytes} bytes; the limit is ${LIMITS.bytes}`, {
@@ -48,13 +48,13 @@ export function applySplices(text: string, splices: readonly Splice[]): string {
     cursor = Math.max(cursor, splice.end);
   }
   const result = parts.join("") + text.slice(cursor);
-  return text === "" || text === BOM || /[\r\n]$/.test(text) ? result : result.replace(/\r?\n$/, "");
+  return text === "" || /[\r\n]$/.test(text) ? result : result.replace(/\r?\n$/, "");
 }
 
 /** Whole new lines at a place where a line begins, or at the end of a text that lacks its final newline. */
 export function insertLines(text: string, at: number, lines: readonly string[]): Splice {
   const eol = lineEnding(text);
-  const atLineStart = at === 0 || /[\n\r\uFEFF]/.test(text.charAt(at - 1));
+  const atLineStart = at === 0 || /[\n\r]/.test(text.charAt(at - 1));
   const written = lines.join(eol);
   return { start: at, end: at, text: atLineStart ? written + eol : eol + written };
 }
@@ -70,10 +70,9 @@ export function lineEnding(text: string): "\n" | "\r\n" {
   return newline > 0 && text.charAt(newline - 1) === "\r" ? "\r\n" : "\n";
 }
 
-/** Where the line that holds `offset` begins; a BOM belongs to no line. */
+/** Where the line that holds `offset` begins. */
 export function lineStart(text: string, offset: number): number {
-  const start = offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1;
-  return start === 0 && text.startsWith(BOM) ? 1 : start;
+  return offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1;
 }
 
 /** Where the line that holds `offset` ends, its line ending included. */
@@ -110,7 +109,7 @@ export function trimEnd(text: string): string {
   return text.slice(0, end);
 }
 
-/** Turns offsets into positions; a BOM takes no column. */
+/** Turns offsets into positions. */
 export function positions(text: string): (offset: number) => Position {
   let starts: number[] | undefined;
   return (offset) => {
@@ -122,23 +121,16 @@ export function positions(text: string): (offset: number) => Position {
       if ((starts[middle] ?? 0) <= offset) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: Math.max(offset - (starts[low] ?? 0), 0) + 1 };
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
   };
 }
 
 function lineStarts(text: string): number[] {
-  const starts = [lineStart(text, 0)];
+  const starts = [0];
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
   return starts;
 }
 
-export function fault(source: Source, offset: number, message: string, hint?: string): TrueupError {
-  return faultAt("DOCUMENT_INVALID", { source, offset, message, hint });
-}
-
-export function faultAt(
-  code: ErrorCode,
-  { source, offset, message, hint }: { source: Source; offset: number; message: string; hint?: string | undefined },
-): TrueupError {
-  return new TrueupError(code, message, { where: { file: source.file, ...positions(source.text)(offset) }, hint });
+export function fault({ text, file }: Source, offset: number, message: string, hint?: string): TrueupError {
+  return new TrueupError("DOCUMENT_INVALID", message, { where: { file, ...positions(text)(offset) }, hint });
 }

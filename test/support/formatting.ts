@@ -33,7 +33,7 @@ export function compose(lines: readonly OwnedLine[], { eol, bom, finalNewline }:
   return (bom ? "\uFEFF" : "") + text + (finalNewline && lines.length > 0 ? eol : "");
 }
 
-export interface EditSpec {
+interface EditSpec {
   readonly act: "set" | "remove" | "add";
   readonly pick: number;
   readonly key: string;
@@ -51,7 +51,7 @@ export function editSpecs(values: fc.Arbitrary<Value>, keys: fc.Arbitrary<string
 }
 
 /** Edits that fit the tree, each in terms of the tree after the ones before it. */
-export function editsFor(tree: Value, specs: readonly EditSpec[]): Edit[] {
+function editsFor(tree: Value, specs: readonly EditSpec[]): Edit[] {
   const edits: Edit[] = [];
   let current = tree;
   for (const { act, pick, key, value } of specs) {
@@ -82,7 +82,7 @@ function* pathsOf(value: Value, path: readonly string[], containers: boolean): G
   }
 }
 
-export interface EditCase {
+interface EditCase {
   readonly format: Format;
   readonly tree: Value;
   readonly lines: readonly OwnedLine[];

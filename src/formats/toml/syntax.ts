@@ -11,7 +11,7 @@ interface BaseNode {
   readonly pieces: Piece[];
 }
 
-export interface ScalarNode extends BaseNode {
+interface ScalarNode extends BaseNode {
   readonly kind: "scalar";
   readonly content: AST.TOMLValue;
 }
@@ -40,7 +40,7 @@ export interface TableNode extends BaseNode {
   readonly content?: AST.TOMLInlineTable;
 }
 
-export interface Home {
+interface Home {
   readonly container: Container;
   /** `a.b` where the table is made by dotted keys; empty where it has a header or braces of its own. */
   readonly prefix: readonly string[];
@@ -177,6 +177,6 @@ function build(content: AST.TOMLContentNode, keyStart?: number): Node {
   return table;
 }
 
-export function nameOf(key: AST.TOMLBare | AST.TOMLQuoted): string {
+function nameOf(key: AST.TOMLBare | AST.TOMLQuoted): string {
   return key.type === "TOMLBare" ? key.name : key.value;
 }
