@@ -1,4 +1,4 @@
-import type { Pool, QueryResultRow } from "pg";
+import type { Pool, PoolClient, QueryResultRow } from "pg";
 import { storeFailure } from "./failure.js";
 
 /** A PostgreSQL, embedded or a server: the one seam between the store's SQL and where it runs. */
@@ -17,9 +17,25 @@ export type Query = <Row extends QueryResultRow>(text: string, values?: readonly
 export function queryOf(database: Database): Query {
   return async <Row extends QueryResultRow>(text: string, values: readonly unknown[] = []) => {
     try {
-      return (await database.pool.query<Row>(text, [...values])).rows;
+      return await withClient(database, async (client) => (await client.query<Row>(text, [...values])).rows);
     } catch (error) {
       throw storeFailure(error, database.name);
     }
   };
+}
+
+/**
+ * Not pool.query(): it ends the connection after any failed statement, which a server only has to open anew, but the embedded
+ * PostgreSQL has one connection for good and fails the next statement, too. A connection that is broken the pool drops either way.
+ */
+export async function withClient<Result>(
+  { pool }: Pick<Database, "pool">,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  try {
+    return await work(client);
+  } finally {
+    client.release();
+  }
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import type { PoolClient } from "pg";
 import { TrueupError } from "../core/errors.js";
-import type { Database } from "./database.js";
+import { withClient, type Database } from "./database.js";
 import { codeOf } from "./failure.js";
 
 /** One numbered file of ./migrations. It is never changed once it was released: the checksum would tell. */
@@ -40,30 +40,30 @@ export async function loadMigrations(
  * @throws TrueupError STORE_TOO_NEW, STORE_FAILED where a migration was changed; the database's own errors
  */
 export async function migrate(database: Database, migrations: readonly Migration[]): Promise<void> {
-  const found = await database.pool
-    .query<Applied>(database.exclusive ? SWEEP_AND_APPLIED : APPLIED)
-    .then(({ rows }) => rows)
-    .catch((error: unknown) => {
+  const read = database.exclusive ? SWEEP_AND_APPLIED : APPLIED;
+  const found = await withClient(database, (client) => client.query<Applied>(read)).then(
+    ({ rows }) => rows,
+    (error: unknown) => {
       if (NOT_YET.includes(codeOf(error))) return [];
       throw error;
-    });
+    },
+  );
   if (missing(migrations, found, database.name).length === 0) return;
 
-  const client = await database.pool.connect();
-  try {
+  await withClient(database, async (client) => {
     await client.query("BEGIN");
-    await client.query(LOCK);
-    await prepare(client, database.name);
-    const { rows } = await client.query<Applied>(APPLIED);
-    for (const migration of missing(migrations, rows, database.name)) await apply(client, migration);
-    await client.query("COMMIT");
-    client.release();
-  } catch (error) {
-    // The transaction goes with its connection; a connection that is broken could not roll it back.
-    await client.query("ROLLBACK").catch(() => undefined);
-    client.release(database.exclusive ? undefined : true);
-    throw error;
-  }
+    try {
+      await client.query(LOCK);
+      await prepare(client, database.name);
+      const { rows } = await client.query<Applied>(APPLIED);
+      for (const migration of missing(migrations, rows, database.name)) await apply(client, migration);
+      await client.query("COMMIT");
+    } catch (error) {
+      // It fails only where the connection is broken, and the server has rolled back by itself.
+      await client.query("ROLLBACK").catch(() => undefined);
+      throw error;
+    }
+  });
 }
 
 interface Applied {

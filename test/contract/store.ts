@@ -1,0 +1,342 @@
+import type { PoolClient } from "pg";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { mapOf } from "../../src/core/value.js";
+import type { Database } from "../../src/store/database.js";
+import { loadMigrations, type Migration } from "../../src/store/migrate.js";
+import { storeOn, type StoreOnOptions } from "../../src/store/open.js";
+import type { NewEvent, Store, TargetRecord } from "../../src/store/store.js";
+
+/** What a PostgreSQL, embedded or a server, brings to the suite. */
+export interface StoreWorld {
+  readonly name: string;
+  /** An empty database. */
+  create(): Promise<StorePlace>;
+}
+
+export interface StorePlace {
+  /** One more connection to the same database, for a store of its own. */
+  connect(): Promise<Database>;
+  close(): Promise<void>;
+}
+
+const TTL = 600;
+const event = (more: Partial<NewEvent> = {}): NewEvent => ({
+  environment: "prod",
+  type: "drifted",
+  message: "pool size moved",
+  ...more,
+});
+
+/** Every store passes this suite, on a real PostgreSQL: `describeStore(world)` in the test of the kind. */
+export function describeStore(world: StoreWorld): void {
+  describe(`store contract: ${world.name}`, () => {
+    let place: StorePlace;
+    let database: Database;
+    let store: Store;
+    const opened: Store[] = [];
+
+    const open = async (options: StoreOnOptions = { leaseTtl: TTL }): Promise<Store> => {
+      const another = await storeOn(await place.connect(), options);
+      opened.push(another);
+      return another;
+    };
+    const sql = async (text: string, values: unknown[] = []) =>
+      (await database.pool.query<Record<string, unknown>>(text, values)).rows;
+
+    beforeEach(async () => {
+      place = await world.create();
+      database = await place.connect();
+      store = await open();
+    });
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((one) => one.close()));
+      await database.close();
+      await place.close();
+    });
+
+    describe("records", () => {
+      it("come back as they were saved, those of the environment only", async () => {
+        const full = { lastApplied: '{"a":"\\u0000 é 🦎"}', status: '{"state":"Synced"}', revision: "abc" };
+        await store.records.save("prod", "settings", { record: full, events: [] });
+        await store.records.save("prod", "broker", { record: { status: "{}" }, events: [] });
+        await store.records.save("dev", "settings", { record: { status: "[]" }, events: [] });
+        expect(await store.records.load("prod")).toEqual(
+          new Map<string, TargetRecord>([
+            ["settings", full],
+            ["broker", { status: "{}" }],
+          ]),
+        );
+        expect(await store.records.load("staging")).toEqual(new Map());
+      });
+
+      it("are replaced whole", async () => {
+        const first = { lastApplied: "{}", status: "{}", revision: "abc" };
+        await store.records.save("prod", "settings", { record: first, events: [] });
+        await store.records.save("prod", "settings", { record: { status: "[]" }, events: [] });
+        expect(await store.records.load("prod")).toEqual(new Map([["settings", { status: "[]" }]]));
+      });
+
+      it("are saved together with their events or not at all", async () => {
+        const record = { status: "{}" };
+        await store.records.save("prod", "settings", { record, events: [event(), event({ type: "healed" })] });
+        await sql("ALTER TABLE trueup.event ADD CHECK (type <> 'poison')");
+        await sql("ALTER TABLE trueup.target ADD CHECK (status <> 'poison')");
+        const types = async () => (await store.history.list({ limit: 10 })).map(({ type }) => type);
+
+        const poisoned = { record: { status: "[1]" }, events: [event(), event({ type: "poison" })] };
+        await expect(store.records.save("prod", "settings", poisoned)).rejects.toMatchObject({ code: "STORE_FAILED" });
+        const refused = { record: { status: "poison" }, events: [event()] };
+        await expect(store.records.save("prod", "settings", refused)).rejects.toMatchObject({ code: "STORE_FAILED" });
+
+        expect(await store.records.load("prod")).toEqual(new Map([["settings", record]]));
+        expect(await types()).toEqual(["healed", "drifted"]);
+      });
+
+      it("of one environment are read with one query", async () => {
+        const counted = await place.connect();
+        const another = await storeOn(counted, {});
+        opened.push(another);
+        const queries = countQueries(counted);
+        await another.records.load("prod");
+        expect(queries()).toBe(1);
+        await another.records.save("prod", "settings", { record: { status: "{}" }, events: [event(), event()] });
+        expect(queries()).toBe(2);
+      });
+
+      it("hold a document of megabytes", async () => {
+        const record = { status: "{}", lastApplied: JSON.stringify("x".repeat(5_000_000)) };
+        await store.records.save("prod", "settings", { record, events: [] });
+        expect(await store.records.load("prod")).toEqual(new Map([["settings", record]]));
+      });
+    });
+
+    describe("history", () => {
+      it("is newest first, and keeps all that an event says", async () => {
+        const rich = event({
+          target: "settings",
+          path: "/pool/max",
+          revision: "abc",
+          detail: { live: 9007199254740993n, desired: [null, true, 1.5, "\0"], map: mapOf([["__proto__", "data"]]) },
+        });
+        await store.history.append([event({ message: "first" }), event({ message: "second" })]);
+        await store.history.append([rich]);
+        await store.history.append([]);
+        const events = await store.history.list({ limit: 10 });
+        expect(events.map(({ message }) => message)).toEqual([rich.message, "second", "first"]);
+        const { id, at, ...newest } = events[0] ?? { id: 0, at: "" };
+        expect(newest).toEqual(rich);
+        expect(id).toBeGreaterThan(events[1]?.id ?? Infinity);
+        expect(Math.abs(Date.parse(at) - Date.now())).toBeLessThan(60_000);
+        expect(at).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
+      });
+
+      it("keeps a text that the database has no character for", async () => {
+        await store.history.append([event({ path: "/a\0b", message: "nul \0, half a pair \ud800" })]);
+        expect(await store.history.list({ limit: 1 })).toMatchObject([
+          { path: "/a\u{fffd}b", message: "nul \u{fffd}, half a pair \u{fffd}" },
+        ]);
+      });
+
+      it("is filtered by environment, target and time, and cut at the limit", async () => {
+        await store.history.append([event({ environment: "dev", target: "settings", message: "old" })]);
+        await sql("UPDATE trueup.event SET at = at - interval '2 hours'");
+        await store.history.append([
+          event({ environment: "dev", target: "settings", message: "one" }),
+          event({ environment: "dev", target: "broker", message: "two" }),
+          event({ environment: "prod", target: "settings", message: "three" }),
+        ]);
+        const list = async (query: Omit<Parameters<Store["history"]["list"]>[0], "limit"> & { limit?: number }) =>
+          (await store.history.list({ limit: 10, ...query })).map(({ message }) => message);
+        const since = new Date(Date.now() - 3_600_000);
+        expect(await list({})).toEqual(["three", "two", "one", "old"]);
+        expect(await list({ environment: "dev" })).toEqual(["two", "one", "old"]);
+        expect(await list({ environment: "dev", target: "settings" })).toEqual(["one", "old"]);
+        expect(await list({ target: "settings", since })).toEqual(["three", "one"]);
+        expect(await list({ limit: 2 })).toEqual(["three", "two"]);
+        expect(await list({ since: new Date(Date.now() + 3_600_000) })).toEqual([]);
+      });
+    });
+
+    describe("suspensions", () => {
+      it("are in force until they end or are cleared", async () => {
+        const until = new Date(Date.now() + 3_600_000).toISOString();
+        await store.suspensions.set({ environment: "prod", by: "ada", reason: "migration", until });
+        await store.suspensions.set({ environment: "dev", by: "bob", reason: "holiday" });
+        const at = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+        expect(await store.suspensions.list()).toEqual([
+          { environment: "dev", by: "bob", reason: "holiday", at },
+          { environment: "prod", by: "ada", reason: "migration", at, until },
+        ]);
+        expect(await store.suspensions.clear("dev")).toBe(true);
+        expect(await store.suspensions.clear("dev")).toBe(false);
+        expect(await store.suspensions.list()).toHaveLength(1);
+      });
+
+      it("are replaced by a later one of the environment", async () => {
+        await store.suspensions.set({ environment: "prod", by: "ada", reason: "a", until: "2999-01-01" });
+        await store.suspensions.set({ environment: "prod", by: "bob", reason: "b" });
+        expect(await store.suspensions.list()).toMatchObject([{ by: "bob", reason: "b" }]);
+        expect((await store.suspensions.list())[0]).not.toHaveProperty("until");
+      });
+
+      it("that have ended count as none", async () => {
+        const until = new Date(Date.now() - 1000).toISOString();
+        await store.suspensions.set({ environment: "prod", by: "ada", reason: "short", until });
+        expect(await store.suspensions.list()).toEqual([]);
+        expect(await store.suspensions.clear("prod")).toBe(false);
+      });
+    });
+
+    describe("a lease", () => {
+      it("has one holder, by name, until it is released", async () => {
+        const other = await open();
+        const lease = await store.leases.acquire("prod", { holder: "host-a:1" });
+        expect(lease).toBeDefined();
+        expect(await other.leases.acquire("prod", { holder: "host-b:2" })).toBeUndefined();
+        expect(await store.leases.acquire("prod", { holder: "host-a:1" })).toBeUndefined();
+        expect(await other.leases.acquire("dev", { holder: "host-b:2" })).toBeDefined();
+        expect(await other.leases.holder("prod")).toBe("host-a:1");
+        await lease?.release();
+        expect(await other.leases.holder("prod")).toBeUndefined();
+        expect(await other.leases.acquire("prod", { holder: "host-b:2" })).toBeDefined();
+        expect(await store.leases.holder("prod")).toBe("host-b:2");
+      });
+
+      it("goes to exactly one of many that ask at once", async () => {
+        const stores = await Promise.all(Array.from({ length: 4 }, () => open()));
+        const asked = stores.flatMap((one) => [1, 2, 3].map(() => one.leases.acquire("prod", { holder: "someone" })));
+        expect((await Promise.all(asked)).filter((lease) => lease !== undefined)).toHaveLength(1);
+      });
+
+      it("is kept for as long as its holder lives", async () => {
+        const other = await open();
+        const lease = await store.leases.acquire("prod", { holder: "a" });
+        const until = performance.now() + 3 * TTL;
+        while (performance.now() < until) {
+          expect(await other.leases.acquire("prod", { holder: "b" })).toBeUndefined();
+          await delay(50);
+        }
+        expect(lease?.lost.aborted).toBe(false);
+      });
+
+      it("of a dead holder is taken over when it has run out", async () => {
+        await sql(
+          `INSERT INTO trueup.lease (name, holder, expires_at) VALUES ('prod', 'dead', clock_timestamp() + $1 * interval '1 ms')`,
+          [TTL],
+        );
+        expect(await store.leases.acquire("prod", { holder: "heir" })).toBeUndefined();
+        expect(await store.leases.holder("prod")).toBe("dead");
+        await expect
+          .poll(() => store.leases.acquire("prod", { holder: "heir" }), { timeout: 10_000, interval: 20 })
+          .toBeDefined();
+        expect(await store.leases.holder("prod")).toBe("heir");
+      });
+
+      it("says that it is lost when another has taken it, and then releases nothing", async () => {
+        const other = await open();
+        const lease = await store.leases.acquire("prod", { holder: "sleeper" });
+        await sql("UPDATE trueup.lease SET expires_at = clock_timestamp() - interval '1 second'");
+        const taken = await other.leases.acquire("prod", { holder: "heir" });
+        expect(taken).toBeDefined();
+        await expect.poll(() => lease?.lost.aborted, { timeout: 10_000 }).toBe(true);
+        expect(lease?.lost.reason).toMatchObject({ code: "STORE_BUSY" });
+        await lease?.release();
+        expect(await other.leases.holder("prod")).toBe("heir");
+        expect(taken?.lost.aborted).toBe(false);
+      });
+
+      it("is free again as soon as its store is closed", async () => {
+        const other = await storeOn(await place.connect(), { leaseTtl: 60_000 });
+        await other.leases.acquire("prod", { holder: "leaving" });
+        await other.close();
+        expect(await store.leases.acquire("prod", { holder: "next" })).toBeDefined();
+      });
+    });
+
+    describe("opening", () => {
+      it("takes one query when the schema is up to date", async () => {
+        const counted = await place.connect();
+        const queries = countQueries(counted);
+        opened.push(await storeOn(counted, {}));
+        expect(queries()).toBe(1);
+      });
+
+      it("by several at once on an empty database migrates it once", async () => {
+        await sql("DROP SCHEMA trueup CASCADE");
+        await Promise.all(Array.from({ length: 5 }, () => open()));
+        expect(await sql("SELECT version FROM trueup.migration")).toEqual([{ version: 1 }]);
+      });
+
+      const next: Migration = {
+        version: 2,
+        name: "0002_next.sql",
+        sql: "CREATE TABLE trueup.next (); CREATE TABLE trueup.more ();",
+      };
+
+      it("applies a migration that is new, and keeps what is there", async () => {
+        await store.records.save("prod", "settings", { record: { status: "{}" }, events: [] });
+        const newer = await open({ migrations: [...(await loadMigrations()), next] });
+        expect((await newer.records.load("prod")).size).toBe(1);
+        expect(await sql("SELECT version, name FROM trueup.migration ORDER BY 1")).toEqual([
+          { version: 1, name: "0001_initial.sql" },
+          { version: 2, name: "0002_next.sql" },
+        ]);
+        expect(await sql("SELECT to_regclass('trueup.more') IS NOT NULL AS made")).toEqual([{ made: true }]);
+      });
+
+      it("of a store that a newer version wrote is refused, and nothing touched", async () => {
+        await open({ migrations: [...(await loadMigrations()), next] });
+        await expect(open()).rejects.toMatchObject({
+          code: "STORE_TOO_NEW",
+          message: expect.stringContaining("version 2; this Trueup knows up to 1") as string,
+          hint: expect.stringContaining("newer") as string,
+        });
+        expect(await sql("SELECT version FROM trueup.migration ORDER BY 1")).toHaveLength(2);
+      });
+
+      it("of a store that another text of a migration made is refused", async () => {
+        await sql("UPDATE trueup.migration SET checksum = 'other'");
+        await expect(open()).rejects.toMatchObject({ code: "STORE_FAILED" });
+      });
+
+      it("leaves nothing of a migration that fails", async () => {
+        const broken: Migration = { ...next, sql: `${next.sql} SELECT 1 / 0;` };
+        await expect(open({ migrations: [...(await loadMigrations()), broken] })).rejects.toMatchObject({
+          code: "STORE_FAILED",
+        });
+        expect(await sql("SELECT to_regclass('trueup.next') IS NULL AS absent")).toEqual([{ absent: true }]);
+        expect(await sql("SELECT version FROM trueup.migration")).toHaveLength(1);
+        await store.history.append([event()]);
+        expect(await store.history.list({ limit: 1 })).toHaveLength(1);
+      });
+
+      it("can be closed twice", async () => {
+        const other = await storeOn(await place.connect(), {});
+        await Promise.all([other.close(), other.close()]);
+        await other.close();
+      });
+    });
+  });
+}
+
+/** Counts what is sent through the pool from now on. */
+function countQueries({ pool }: Database): () => number {
+  let count = 0;
+  const connect = pool.connect.bind(pool) as () => Promise<PoolClient>;
+  Object.assign(pool, {
+    connect: async () => {
+      const client = await connect();
+      const query = client.query.bind(client) as (...given: unknown[]) => unknown;
+      const release = client.release.bind(client);
+      return {
+        query: (...given: unknown[]) => {
+          count += 1;
+          return query(...given);
+        },
+        release,
+      };
+    },
+  });
+  return () => count;
+}
