@@ -62,7 +62,7 @@ async function place(server: TestPostgres, scope: Scope): Promise<TargetPlace> {
   }[scope];
   const set = async (name: string, value: Value | undefined) => {
     const parameter = name.split(".").map(pg.escapeIdentifier).join(".");
-    const text = name === "search_path" ? `'$user', 'public'` : pg.escapeLiteral(String(value as string));
+    const text = name === "search_path" ? `'$user', 'public'` : pg.escapeLiteral(textOf(value));
     await server.sql(`${alter} ${value === undefined ? `RESET ${parameter}` : `SET ${parameter} = ${text}`}`);
     if (scope === "server") await server.sql("SELECT pg_reload_conf()");
   };
@@ -88,4 +88,9 @@ async function place(server: TestPostgres, scope: Scope): Promise<TargetPlace> {
     },
     close: () => target.close(),
   };
+}
+
+function textOf(value: Value | undefined): string {
+  if (typeof value !== "string") throw new Error("the examples hold texts alone");
+  return value;
 }

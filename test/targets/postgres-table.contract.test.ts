@@ -3,7 +3,8 @@ import { formatPointer, parsePointer } from "../../src/core/pointer.js";
 import { isMap, mapOf, type Document, type Value } from "../../src/core/value.js";
 import { stringifyJson } from "../../src/lib/json.js";
 import { writeUntyped } from "../../src/lib/untyped.js";
-import { postgresTable, pushSql } from "../../src/targets/postgres-table/index.js";
+import { postgresTable } from "../../src/targets/postgres-table/index.js";
+import { pushSql } from "../../src/targets/postgres-table/push.js";
 import { describeTarget, type TargetPlace } from "../contract/target.js";
 import { postgresMajors, postgresUnavailable, startPostgres, type TestPostgres } from "../support/postgres.js";
 
