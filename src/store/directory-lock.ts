@@ -32,7 +32,7 @@ export interface OwnedDirectory {
   release(): Promise<void>;
 }
 
-export interface HeldDirectory {
+interface HeldDirectory {
   readonly kind: "held";
   /** Short enough to connect to. */
   readonly socketPath: string;

@@ -14,7 +14,7 @@ export interface StoreWorld {
   create(): Promise<StorePlace>;
 }
 
-export interface StorePlace {
+interface StorePlace {
   /** One more connection to the same database, for a store of its own. */
   connect(): Promise<Database>;
   close(): Promise<void>;

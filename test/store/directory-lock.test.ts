@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lockDirectory, waitForDirectory, type OwnedDirectory } from "../../src/store/directory-lock.js";
 
-const worker = (name: string) => fileURLToPath(new URL(`./workers/${name}`, import.meta.url));
+const CONTENDER = fileURLToPath(new URL("./workers/lock-contender.ts", import.meta.url));
+const STARTER = fileURLToPath(new URL("./workers/lock-starter.ts", import.meta.url));
 const children = new Set<ChildProcess>();
 let folder: string;
 
@@ -27,8 +28,8 @@ async function own(directory: string): Promise<OwnedDirectory> {
   return lock;
 }
 
-function start(name: string, ...args: string[]): ChildProcess {
-  const child = fork(worker(name), args, { execArgv: ["--import", "tsx"] });
+function start(worker: string, ...args: string[]): ChildProcess {
+  const child = fork(worker, args, { execArgv: ["--import", "tsx"] });
   children.add(child);
   child.once("exit", () => children.delete(child));
   return child;
@@ -154,7 +155,7 @@ describe("of many processes", () => {
     await writeFile(journal, "");
     const killed = new Set<number | undefined>();
     const begin = (): void => {
-      const child = start("lock-contender.ts", directory, journal);
+      const child = start(CONTENDER, directory, journal);
       child.once("exit", (_, signal) => {
         killed.add(child.pid);
         if (signal === "SIGKILL" && !over) begin();
@@ -197,7 +198,7 @@ describe("of many processes", () => {
   test("exactly one takes over from a killed one", { timeout: 120_000 }, async () => {
     const starters = await Promise.all(
       Array.from({ length: 8 }, async () => {
-        const child = start("lock-starter.ts", folder);
+        const child = start(STARTER, folder);
         await once(child, "message");
         return child;
       }),
