@@ -25,7 +25,9 @@ export function program(): Command {
     .command("init")
     .description("write a commented environments repository and trueup.yaml")
     .argument("[folder]", "where to write", ".")
-    .action(async (folder: string) => (await import("./verbs/init.js")).init(folder));
+    .action(async (folder: string, _: object, command: Command) =>
+      (await import("./verbs/init.js")).init(folder, globals(command)),
+    );
   init
     .command("target")
     .description("show the trigger that lets a settings table push its changes; --install installs it")
