@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { IDisconnectPacket, MqttClient } from "mqtt";
 import { TrueupError } from "../../core/errors.js";
 import { LIMITS } from "../../core/limits.js";
@@ -78,6 +79,8 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
     signal,
   );
   const loss = new AbortController();
+  // Each publication in flight listens: more than the ten from which Node suspects a leak.
+  setMaxListeners(0, loss.signal);
   let retained: ((topic: string, payload: Buffer) => void) | undefined;
   let sentinelAt = -Infinity;
   let hungUp = false;

@@ -32,7 +32,7 @@ export async function openMqtt(
     const ended = () => signal.aborted || closing.signal.aborted;
     const calls = coalesce(moved);
     const unlisten = subscription.listen(calls.call);
-    let seen: string | undefined;
+    let seen = subscription.replica.version();
     try {
       while (!ended()) {
         const link = await pRetry(() => inTurn(() => subscription.refresh(signal)), {
@@ -46,7 +46,7 @@ export async function openMqtt(
         });
         // What happened while nobody listened.
         const version = subscription.replica.version();
-        if (seen !== undefined && seen !== version) calls.call();
+        if (seen !== version) calls.call();
         await gone(link, [signal, closing.signal]);
         seen = subscription.replica.version();
       }

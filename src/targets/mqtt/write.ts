@@ -1,10 +1,10 @@
 import pRetry from "p-retry";
 import PQueue from "p-queue";
-import { applyChanges, type Step } from "../../core/apply.js";
+import { applyChanges } from "../../core/apply.js";
 import type { Change, ListRules, Outcome } from "../../core/change.js";
 import { TrueupError } from "../../core/errors.js";
 import { parsePointer } from "../../core/pointer.js";
-import { equal, member, type Value } from "../../core/value.js";
+import { type Document, equal, member, type Value } from "../../core/value.js";
 import { denied } from "./faults.js";
 import type { Link } from "./link.js";
 import { decodePayload, encodePayload } from "./payload.js";
@@ -76,33 +76,53 @@ async function writeOnce(
   const live = subscription.replica.document();
   const { document, steps } = applyChanges(live, changes, lists);
 
-  const payloads = new Map<string, Buffer>();
+  const writes = new Map<string, TopicWrite>();
   for (const step of steps) {
     const key = keyOfPath(step.change.path);
-    if ("moved" in step || step.edits.length === 0 || failures.has(key)) continue;
-    attempt(key, failures, () => payloads.set(key, payloadOf(member(document, key), spec)));
+    const topic = topics.get(key);
+    if ("moved" in step || step.edits.length === 0 || topic === undefined || failures.has(key)) continue;
+    const after = member(document, key);
+    attempt(key, failures, () =>
+      writes.set(key, { topic, before: member(live, key), after, payload: payloadOf(after, spec) }),
+    );
   }
-  const unsure = await publishAll(payloads, { link, topics, failures, signal });
-  const readBack = await settle(changes, unsure, { ...options, topics, failures });
+  const unsure = await publishAll(writes, { link, failures, signal });
+  const found = await settle(writes, { unsure, failures, subscription });
+  const seen =
+    found instanceof Error
+      ? []
+      : applyChanges(
+          found,
+          changes.map(({ path, desired }) => ({ path, expected: desired, desired })),
+          lists,
+        ).steps;
 
   return steps.map((step, index): Outcome => {
-    const { change } = step;
-    const { path } = change;
+    const { path } = step.change;
     const key = keyOfPath(path);
     const failure = failures.get(key);
+    const write = writes.get(key);
     if (failure !== undefined && !unsure.has(key)) return { path, result: "failed", error: failure };
     if ("moved" in step) return { path, result: "moved", live: step.live };
-    if (!unsure.has(key)) return { path, result: "applied" };
-    if (readBack instanceof Error) return { path, result: "failed", error: failure ?? readBack };
-    const seen = readBack[index];
-    if (seen === undefined || !("moved" in seen)) return { path, result: "applied" };
-    if (!equal(seen.live, change.expected)) return { path, result: "moved", live: seen.live };
-    const topic = topics.get(key) ?? key;
+    if (write === undefined) return { path, result: "applied" };
+    if (found instanceof Error) return { path, result: "failed", error: failure ?? found };
+    const now = seen[index];
+    if (now === undefined || !("moved" in now)) return { path, result: "applied" };
+    // Neither as it was nor as we wrote it: someone else wrote the topic in between.
+    if (!equal(member(found, key), write.before)) return { path, result: "moved", live: now.live };
     if (failure === undefined)
-      return { path, result: "failed", error: denied(`write "${topic}": it keeps the old value`) };
-    const error = payloads.size === 1 && isLost(failure) ? denied(`write "${topic}": it hangs up`) : failure;
+      return { path, result: "failed", error: denied(`write "${write.topic}": it keeps the old value`) };
+    const error = writes.size === 1 && isLost(failure) ? denied(`write "${write.topic}": it hangs up`) : failure;
     return { path, result: "failed", error };
   });
+}
+
+/** One topic that changes touch. */
+interface TopicWrite {
+  readonly topic: string;
+  readonly before: Value | undefined;
+  readonly after: Value | undefined;
+  readonly payload: Buffer;
 }
 
 function keyOfPath(path: string): string {
@@ -139,20 +159,17 @@ function attempt(key: string, failures: Map<string, Error>, action: () => void):
 
 interface PublishOptions {
   readonly link: Link;
-  readonly topics: ReadonlyMap<string, string>;
   readonly failures: Map<string, Error>;
   readonly signal: AbortSignal;
 }
 
 /** Publishes each; gives back the keys that may have been written, which only reading back can tell. */
-async function publishAll(payloads: ReadonlyMap<string, Buffer>, options: PublishOptions): Promise<Set<string>> {
-  const { link, topics, failures, signal } = options;
+async function publishAll(writes: ReadonlyMap<string, TopicWrite>, options: PublishOptions): Promise<Set<string>> {
+  const { link, failures, signal } = options;
   const unsure = new Set<string>();
   const queue = new PQueue({ concurrency: link.inFlight });
   await queue.addAll(
-    [...payloads].map(([key, payload]) => async () => {
-      const topic = topics.get(key);
-      if (topic === undefined) return;
+    [...writes].map(([key, { topic, payload }]) => async () => {
       if (signal.aborted) {
         failures.set(key, new TrueupError("ABORTED", `stopped before "${topic}" was written`));
         return;
@@ -170,35 +187,40 @@ async function publishAll(payloads: ReadonlyMap<string, Buffer>, options: Publis
   return unsure;
 }
 
-/** Reads the topics until they hold what was written, or for a bounded time: what each change finds there, or why not. */
-async function settle(
-  changes: readonly Change[],
-  unsure: ReadonlySet<string>,
-  options: WriteOptions & Pick<PublishOptions, "topics" | "failures">,
-): Promise<readonly Step[] | Error> {
-  const { subscription, lists, topics, failures } = options;
-  const acknowledged = new Set([...unsure].filter((key) => !failures.has(key)));
-  if (unsure.size === 0) return [];
-  const asked = [...unsure].flatMap((key) => topics.get(key) ?? []);
-  const wanted = changes.map(({ path, desired }) => ({ path, expected: desired, desired }));
+interface SettleOptions {
+  readonly unsure: ReadonlySet<string>;
+  readonly failures: ReadonlyMap<string, Error>;
+  readonly subscription: Subscription;
+}
+
+/** Reads what was written until no acknowledged topic is as before any more, or for a bounded time: the live document, or why not. */
+async function settle(writes: ReadonlyMap<string, TopicWrite>, options: SettleOptions): Promise<Document | Error> {
+  const { unsure, failures, subscription } = options;
+  const asked = [...writes].filter(([key]) => unsure.has(key));
+  if (asked.length === 0) return subscription.replica.document();
+  const found: { document?: Document } = {};
+  const acknowledged = asked.filter(([key]) => !failures.has(key));
+  const topics = asked.map(([, { topic }]) => topic);
   const deadline = AbortSignal.timeout(READ_BACK_MS);
-  let steps: readonly Step[] | undefined;
   try {
     // Not under the caller's signal: a write in hand is finished, and finished means read back.
     await pRetry(
       async () => {
-        steps = undefined;
-        await subscription.refresh(deadline, asked);
-        steps = applyChanges(subscription.replica.document(), wanted, lists).steps;
-        const shows = steps.every((step) => !("moved" in step) || !acknowledged.has(keyOfPath(step.change.path)));
-        if (!shows) throw new Error("not yet");
+        delete found.document;
+        await subscription.refresh(deadline, topics);
+        const live = (found.document = subscription.replica.document());
+        const pending = acknowledged.some(([key, { before, after }]) => {
+          const now = member(live, key);
+          return equal(now, before) && !equal(now, after);
+        });
+        if (pending) throw new Error("not yet");
       },
       { retries: Infinity, minTimeout: 10, maxTimeout: 200, maxRetryTime: SETTLE_MS, signal: deadline },
     );
   } catch (error) {
-    return steps ?? notReadBack(error);
+    return found.document ?? notReadBack(error);
   }
-  return steps ?? [];
+  return subscription.replica.document();
 }
 
 function notReadBack(cause: unknown): TrueupError {
