@@ -84,7 +84,9 @@ function layoutOf(text: string, { close, items, ...brackets }: Bracketed): Layou
     return at === -1 || at >= span(index + 1).start ? undefined : at;
   };
   const second = items[1];
-  const spacing = second && !own(1) ? text.slice((comma(0) ?? second.start - 1) + 1, second.start) : brackets.spacing;
+  const shown = second && !own(1) ? text.slice((comma(0) ?? second.start - 1) + 1, second.start) : undefined;
+  // What aligns columns is not to be copied.
+  const spacing = shown !== undefined && shown.length < 2 ? shown : brackets.spacing;
 
   return {
     gap: (index) => (own(Math.max(index, 0)) ? lineEnding(text) + indent(Math.max(index, 0)) : spacing),

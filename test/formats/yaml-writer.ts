@@ -8,8 +8,8 @@ export interface Written {
 
 interface Random {
   /** True in one of `n` cases. */
-  one(n: number): boolean;
-  pick<T>(items: readonly [T, ...T[]]): T;
+  readonly one: (n: number) => boolean;
+  readonly pick: <T>(items: readonly [T, ...T[]]) => T;
 }
 
 function random(seed: number): Random {
@@ -61,18 +61,24 @@ export function write(tree: Value, seed: number, { aliases }: WriterOptions): Wr
       const plain = /^[a-z][a-z]{3,}( [a-z]+)*$/.test(value) && !/^(true|false|null)$/.test(value);
       if (plain && !one(3)) return value;
       if (/^[a-z0-9 :#'"{}[\],.!-]*$/i.test(value) && one(2)) return `'${value.replaceAll("'", "''")}'`;
-      return JSON.stringify(value).replace(/[\x7f-\x9f\u2028\u2029\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+      return JSON.stringify(value).replace(
+        /[\x7f-\x9f\u2028\u2029\ufeff]/g,
+        (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      );
     }
-    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && one(4)) return `0x${value.toString(16)}`;
-    if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) return value.toExponential();
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && one(4))
+      return `0x${value.toString(16)}`;
+    if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value))
+      return value.toExponential();
     if (value === null) return pick(flow ? ["null", "~"] : ["null", "~", "", ""]);
     if (typeof value === "boolean") return pick([String(value), value ? "True" : "FALSE"]);
-    return String(value);
+    return typeof value === "object" ? "" : String(value);
   }
 
   function flow(value: Value): string {
     const pad = pick(["", " "]);
-    if (isList(value)) return `[${pad}${value.map((item) => flow(item)).join(pick([",", ", "]))}${value.length > 0 ? pad : ""}]`;
+    if (isList(value))
+      return `[${pad}${value.map((item) => flow(item)).join(pick([",", ", "]))}${value.length > 0 ? pad : ""}]`;
     if (!isMap(value)) return anchor(value) + token(value, true);
     const members = Object.entries(value).map(([key, item]) => `${keyToken(key)}: ${flow(item)}`);
     return `{${pad}${members.join(", ")}${members.length > 0 ? pad : ""}}`;

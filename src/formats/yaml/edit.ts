@@ -4,9 +4,9 @@ import { TrueupError } from "../../core/errors.js";
 import { equal, isList, isMap as isValueMap, member, type Value, type ValueMap } from "../../core/value.js";
 import type { Span } from "../bracketed.js";
 import { align, revise, type Revision } from "../revision.js";
-import { applySplices, type Source, type Splice } from "../text.js";
+import { applySplices, lineEnding, type Source, type Splice } from "../text.js";
 import { itemSpans, itemSplices, type Addition, type ItemChange } from "./items.js";
-import { isMergeKey, keyText, nodeEnd, pairsOf } from "./nodes.js";
+import { isBlank, isMergeKey, keyText, nodeEnd, pairsOf } from "./nodes.js";
 import { readYaml, type Reading } from "./read.js";
 import { layoutOf, type YamlLayout } from "./render.js";
 import { replacement } from "./replace.js";
@@ -40,13 +40,17 @@ function rewrite(
   { tree, lineages }: Revision,
   { tags, blocks }: { tags: "keep" | "refuse" | undefined; blocks: boolean },
 ): string | undefined {
+  const crlf = lineEnding(first.source.text) === "\r\n";
   let reading = first;
   for (let round = 0; round < MAX_PASSES; round += 1) {
     const { source, document } = reading;
     const layout = layoutOf(source.text, document, blocks);
     const splices = pass({ reading, layout, lineages: round === 0 ? lineages : undefined }, tree);
     if (splices.length === 0) return undefined;
-    const text = applySplices(source.text, splices);
+    const written = applySplices(source.text, splices);
+    // A pass may leave one line, that does not tell how the lines of the document end.
+    const bare = crlf && !source.text.includes("\n");
+    const text = bare ? written.replaceAll("\n", "\r\n") : written;
     const next = tryRead({ text, file: source.file }, tags);
     if (!next) return undefined;
     if (equal(next.value, tree)) return text;
@@ -212,7 +216,9 @@ function release(state: Pass, root: Slot): Splice[] {
   return splices;
 }
 
-function dropped(state: Pass, { range }: Node): boolean {
-  const start = range?.[0] ?? 0;
-  return state.dropped.some((span) => span.start <= start && start < span.end);
+function dropped(state: Pass, node: Node): boolean {
+  const start = node.range?.[0] ?? 0;
+  // Nothing is written of a blank node: it stands where its anchor ends.
+  const within = isBlank(node) ? 1 : 0;
+  return state.dropped.some((span) => span.start <= start && start < span.end + within);
 }

@@ -1,4 +1,4 @@
-import { isSeq, type Node, type YAMLMap, type YAMLSeq } from "yaml";
+import { isScalar, isSeq, type Node, type YAMLMap, type YAMLSeq } from "yaml";
 import type { Value } from "../../core/value.js";
 import { bracketedSplices, type Span } from "../bracketed.js";
 import { insertLines, lineEnd, lineEnding, lineStart, type Splice } from "../text.js";
@@ -87,11 +87,13 @@ function linesOf(
   return key === undefined ? itemLines(value, site) : memberLines(key, value, site, keyStyle(collection));
 }
 
-/** Quoted where the last key is: a document that quotes its keys goes on doing so. */
+/** Quoted where all keys are: a document that quotes its keys goes on doing so. */
 function keyStyle(collection: YAMLMap | YAMLSeq): Style {
-  const key = isSeq(collection) ? undefined : pairsOf(collection).at(-1)?.key;
-  const style = key && "type" in key ? styleOf(key) : "plain";
-  return style === "single" || style === "double" ? style : "plain";
+  const styles = new Set(
+    isSeq(collection) ? [] : pairsOf(collection).map(({ key }) => (isScalar(key) ? styleOf(key) : "plain")),
+  );
+  const [style = "plain"] = styles;
+  return styles.size === 1 && (style === "single" || style === "double") ? style : "plain";
 }
 
 function isOwnLine(text: string, start: number): boolean {

@@ -94,8 +94,9 @@ function evaluator(
       const hint = 'Set "tags: keep" on the target to hold tagged values as they are.';
       throw fault(source, at(node), `unknown tag ${document.directives.tagString(tag)}`, hint);
     }
-    const result = isMap(node) ? map(node, depth + 1) : isSeq(node) ? list(node, depth + 1) : scalar(node);
-    if (tag === undefined) return result;
+    // A tagged collection is read, too: it may hold anchors, and faults.
+    const result = isMap(node) ? map(node, depth + 1) : isSeq(node) ? list(node, depth + 1) : undefined;
+    if (tag === undefined) return result ?? scalar(node);
     return { value: literal(document.directives.tagString(tag), sourceText(source.text, node)), height: 0 };
   }
 
