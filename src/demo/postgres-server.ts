@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { launch, privilege, reachable, type PostgresBinaries, type Privilege } from "./postgres-binaries.js";
 
 /** `smart` waits for clients to leave, `fast` disconnects them, `immediate` is a crash: recovery runs at the next start. */
-export type StopMode = "smart" | "fast" | "immediate";
+type StopMode = "smart" | "fast" | "immediate";
 
 export interface PostgresServerOptions {
   readonly binaries: PostgresBinaries;

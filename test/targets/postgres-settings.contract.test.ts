@@ -62,8 +62,8 @@ async function place(server: TestPostgres, scope: Scope): Promise<TargetPlace> {
   }[scope];
   const set = async (name: string, value: Value | undefined) => {
     const parameter = name.split(".").map(pg.escapeIdentifier).join(".");
-    const text = name === "search_path" ? `'$user', 'public'` : pg.escapeLiteral(textOf(value));
-    await server.sql(`${alter} ${value === undefined ? `RESET ${parameter}` : `SET ${parameter} = ${text}`}`);
+    const literal = value === undefined ? undefined : literalOf(name, value);
+    await server.sql(`${alter} ${literal === undefined ? `RESET ${parameter}` : `SET ${parameter} = ${literal}`}`);
     if (scope === "server") await server.sql("SELECT pg_reload_conf()");
   };
   if (scope === "server") await server.sql("ALTER SYSTEM RESET ALL");
@@ -90,7 +90,7 @@ async function place(server: TestPostgres, scope: Scope): Promise<TargetPlace> {
   };
 }
 
-function textOf(value: Value | undefined): string {
+function literalOf(name: string, value: Value): string {
   if (typeof value !== "string") throw new Error("the examples hold texts alone");
-  return value;
+  return name === "search_path" ? `'$user', 'public'` : pg.escapeLiteral(value);
 }

@@ -124,7 +124,7 @@ export async function reload(client: ClientBase): Promise<void> {
     await delay(5);
   }
   throw new TrueupError("TARGET_TIMEOUT", `the server did not read its configuration anew${await fileFault(client)}`, {
-    hint: "the settings are written and hold from the next reload on; see the server's log",
+    hint: "correct the file; see the server's log. What is written already holds from the next reload on",
   });
 }
 

@@ -11,7 +11,7 @@ type Write = Change & { readonly name: string };
 type Request = Subject & { readonly writes: readonly Write[] };
 
 /**
- * ALTER SYSTEM, one after the other, each compared with what holds just before it; then one reload, and what the server made
+ * ALTER SYSTEM, one after the other, each compared with what holds just before it; then a reload, and what the server made
  * of all of them. An abort ends it after the statement in hand, and what was written is still reloaded.
  */
 export async function writeServer(request: Request, signal: AbortSignal): Promise<readonly Outcome[]> {
@@ -19,6 +19,9 @@ export async function writeServer(request: Request, signal: AbortSignal): Promis
   const { user } = session.address;
   return session.write(async (client) => {
     await requireReload(client, user);
+    // What others wrote a moment ago may not hold yet, and would look as if nothing had moved. This also shows, before
+    // anything is written, whether the server can read its files at all.
+    await reload(client);
     const outcomes = new Map<Write, Outcome>();
     const written: Write[] = [];
     for (const write of writes) {

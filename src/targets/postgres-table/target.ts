@@ -1,7 +1,7 @@
 import type { Change, Observation, Outcome } from "../../core/change.js";
 import { quoteIdentifier } from "../postgres/quote.js";
 import { TrueupError } from "../../core/errors.js";
-import { isList, isMap, mapOf, type Document, type Value } from "../../core/value.js";
+import { emptyMap, isList, isMap, type Document, type Value } from "../../core/value.js";
 import type { PostgresConnection } from "../postgres/connection.js";
 import { faultOf, isConnectionLost } from "../postgres/failure.js";
 import { openSession, type Session } from "../postgres/session.js";
@@ -48,10 +48,12 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
     }
     const found = codecOf(fields[1]?.dataTypeID);
     codec = found;
-    // A row without a key (a nullable unique column) has no name that a document could give it.
-    return {
-      document: mapOf(rows.flatMap(([key, text]) => (key === null ? [] : [[key, decode(found, key, text)] as const]))),
-    };
+    const document = emptyMap();
+    for (const [key, text] of rows) {
+      // A row without a key (a nullable unique column) has no name that a document could give it.
+      if (key !== null) document[key] = decode(found, key, text);
+    }
+    return { document };
   };
 
   const apply = async (changes: readonly Change[], signal: AbortSignal): Promise<readonly Outcome[]> => {

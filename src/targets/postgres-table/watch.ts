@@ -16,8 +16,7 @@ interface Watch {
 
 /**
  * Listens for the table's notifications, on a connection of its own, until the signal aborts. Without the trigger there is
- * nothing to hear: no connection is held, and the catalog is asked now and then whether the trigger has been installed. After
- * a lost connection `moved` is called, since what happened meanwhile was not heard.
+ * nothing to hear: no connection is held, and the catalog is asked now and then whether the trigger has been installed.
  */
 export async function watchTable({ session, table, moved }: Watch, signal: AbortSignal): Promise<void> {
   const ended = new Promise<void>((resolve) => {
@@ -26,13 +25,14 @@ export async function watchTable({ session, table, moved }: Watch, signal: Abort
     });
   });
   try {
-    for (let connection = 1; !signal.aborted; connection += 1) {
+    while (!signal.aborted) {
       // The way back to a server that is away is as long as it takes; observe() reports the state meanwhile.
       const attempt = () => untilListening({ session, table, moved }, signal);
       const backoff = { retries: Infinity, minTimeout: 250, maxTimeout: 30_000, randomize: true, signal };
-      const { client, waited, lost } = await pRetry(attempt, backoff);
+      const { client, lost } = await pRetry(attempt, backoff);
       try {
-        if (connection > 1 || waited) moved();
+        // What happened before it listened was not heard.
+        moved();
         await Promise.race([lost, ended]);
       } finally {
         await client.end().catch(() => undefined);
@@ -45,9 +45,7 @@ export async function watchTable({ session, table, moved }: Watch, signal: Abort
 
 async function untilListening({ session, table, moved }: Watch, signal: AbortSignal) {
   const { channel } = pushSql(table);
-  let waited = false;
   while (!(await session.read((client) => hasTrigger(client, table), signal))) {
-    waited = true;
     await delay(RECHECK_MS, undefined, { signal, ref: false });
   }
   const client = await session.connect(signal);
@@ -62,11 +60,11 @@ async function untilListening({ session, table, moved }: Watch, signal: AbortSig
     if (!session.isOurs(processId)) moved();
   });
   await client.query(`LISTEN ${channel}`);
-  return { client, waited, lost };
+  return { client, lost };
 }
 
 /** Whether the table tells that it changes: the trigger is there and enabled. */
-export async function hasTrigger(client: ClientBase, table: TableName): Promise<boolean> {
+async function hasTrigger(client: ClientBase, table: TableName): Promise<boolean> {
   const { rowCount } = await client.query(
     "SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = $2 AND tgenabled IN ('O', 'A')",
     [quoteTableName(table), TRIGGER],

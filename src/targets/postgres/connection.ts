@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /** libpq's words. `prefer` and `allow` are left out: they fall back to plain text where someone in between asks for it. */
 const SSL_MODES = ["disable", "require", "verify-ca", "verify-full"] as const;
-export type SslMode = (typeof SSL_MODES)[number];
+type SslMode = (typeof SSL_MODES)[number];
 
 const url = z.string().superRefine((text, context) => {
   const fault = urlFault(text);

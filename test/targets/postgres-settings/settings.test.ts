@@ -111,6 +111,15 @@ describe.skipIf(postgresUnavailable !== undefined)("server settings", () => {
       ]);
     });
 
+    it("sees what another session wrote although the server has not been told to read it", async () => {
+      const target = await open();
+      await write(target, "/work_mem", "8MB");
+      await server.sql("ALTER SYSTEM SET work_mem = '9MB'");
+      expect(await write(target, "/work_mem", "16MB", "8MB")).toEqual([
+        { path: "/work_mem", result: "moved", live: "9MB" },
+      ]);
+    });
+
     it("tells that the command line wins", async () => {
       const target = await open();
       const live = (await read(target, "fsync")).fsync;
@@ -163,17 +172,17 @@ describe.skipIf(postgresUnavailable !== undefined)("server settings", () => {
       expect(outcomes[0]?.result).toBe("applied");
     });
 
-    it("names the file at fault where the server cannot read its configuration", async () => {
+    it("writes nothing where the server cannot read its configuration, and names the file at fault", async () => {
       const target = await open();
       const file = join(server.directory, "postgresql.conf");
       const whole = await readFile(file, "utf8");
       await appendFile(file, "\nthis is = = not a line\n");
       try {
-        const [outcome] = await write(target, "/work_mem", "9MB");
-        expect(outcome).toMatchObject({ result: "failed", error: { code: "TARGET_TIMEOUT" } });
-        expect(outcome?.result === "failed" && outcome.error.message).toMatch(
-          /syntax error \(.*postgresql\.conf:\d+\)/,
-        );
+        await expect(write(target, "/work_mem", "9MB")).rejects.toMatchObject({
+          code: "TARGET_TIMEOUT",
+          message: expect.stringMatching(/syntax error \(.*postgresql\.conf:\d+\)/) as string,
+        });
+        expect(await server.sql("SELECT FROM pg_file_settings WHERE name = 'work_mem'")).toEqual([]);
       } finally {
         await writeFile(file, whole);
       }
