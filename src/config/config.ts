@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { type Place, TrueupError } from "../core/errors.js";
+import { isFolder } from "../git/remote.js";
 import { isList, isMap, mapOf, type Value } from "../core/value.js";
 import { durationSchema } from "../lib/duration.js";
 import { secretSourceSchema, type SecretSourceSpec } from "../secrets/registry.js";
@@ -82,7 +83,7 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
     folder,
     repository: {
       ...data.repository,
-      url: /^\.{1,2}(\/|$)/.test(data.repository.url) ? at(data.repository.url) : data.repository.url,
+      url: isFolderUrl(data.repository.url) ? at(data.repository.url) : data.repository.url,
       ...(signers === undefined ? {} : { signers: at(signers) }),
     },
     interval: data.interval,
@@ -113,13 +114,23 @@ function readText(path: string, file: string): string {
   }
 }
 
-/** Paths in connections are relative to trueup.yaml: what a connection calls `root` is a path for every kind that has one. */
+function isFolderUrl(url: string): boolean {
+  return !url.includes("://") && isFolder(url);
+}
+
+/** The keys of connections that are paths, whatever the kind. */
+const PATHS = ["root", "ca", "cert", "key"] as const;
+
+/** Paths in connections are relative to trueup.yaml, wherever the command is run. */
 function rooted(connections: EnvironmentConfig["connections"], at: (path: string) => string) {
   return Object.fromEntries(
-    Object.entries(connections).map(([name, connection]) => [
-      name,
-      typeof connection["root"] === "string" ? { ...connection, root: at(connection["root"]) } : connection,
-    ]),
+    Object.entries(connections).map(([name, connection]) => {
+      const paths = PATHS.flatMap((key) => {
+        const path = connection[key];
+        return typeof path === "string" ? [[key, at(path)] as const] : [];
+      });
+      return [name, { ...connection, ...Object.fromEntries(paths) }];
+    }),
   );
 }
 

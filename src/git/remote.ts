@@ -78,7 +78,7 @@ function decoded(text: string): string {
 }
 
 /** Git's own rule: `host:path` is ssh where the colon comes before the first slash; everything else without `://` is a folder. */
-function isFolder(url: string): boolean {
+export function isFolder(url: string): boolean {
   const colon = url.indexOf(":");
   const slash = url.indexOf("/");
   return colon === -1 || (slash !== -1 && slash < colon) || (process.platform === "win32" && colon === 1);

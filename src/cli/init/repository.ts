@@ -15,7 +15,7 @@ export async function repositoryAround(folder: string): Promise<string | undefin
   while (!existsSync(existing)) existing = dirname(existing);
   const { stdout, exitCode, stderr } = await git(existing, ["rev-parse", "--show-toplevel"]);
   if (exitCode === 0) return stdout;
-  if (/not a git repository/.test(stderr)) return undefined;
+  if (stderr.includes("not a git repository")) return undefined;
   throw gitFailed(stderr);
 }
 

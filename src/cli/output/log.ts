@@ -7,7 +7,10 @@ export async function openLog(verbose: boolean): Promise<Log> {
   // What looks like a credential is cut even where a field should not have held one.
   const redact = { paths: ["password", "token", "*.password", "*.token", "url", "*.url"], censor: "(removed)" };
   if (!process.stderr.isTTY) {
-    const lines: Log = pino({ level, redact, base: null, timestamp: pino.stdTimeFunctions.isoTime }, process.stderr);
+    // Words, not pino's numbers: people read these lines, too, and log stores filter by them.
+    const formatters = { level: (label: string) => ({ level: label }) };
+    const timestamp = pino.stdTimeFunctions.isoTime;
+    const lines: Log = pino({ level, redact, base: null, timestamp, formatters }, process.stderr);
     return lines;
   }
   const { default: pretty } = await import("pino-pretty");
