@@ -9,6 +9,7 @@ import { contentOf } from "./content.js";
 import { segmentsOf } from "./names.js";
 import { observer } from "./observe.js";
 import type { Root } from "./place.js";
+import { mayWriteFiles } from "./rights.js";
 import { type Watching, watchFiles } from "./watch.js";
 
 const spec = z.strictObject({
@@ -99,6 +100,7 @@ function open(options: { spec: Spec; connection: Connection; lists: ListRules })
         watching.delete(each);
       }
     },
+    mayWrite: (managed) => Promise.resolve(mayWriteFiles(root, managed)),
     close: () => Promise.resolve(),
   };
 }
