@@ -12,6 +12,8 @@ const RENDERING = 4;
 export interface Controller {
   /** Looks at git now, and at every target. */
   tick(): void;
+  /** Resolves when every target has had its first pass. */
+  readonly settled: Promise<void>;
   /** Resolves when the session's stop has been heeded and the writes in hand are done. */
   readonly done: Promise<void>;
 }
@@ -24,8 +26,11 @@ export function runController(session: Session): Controller {
   const { stop, log } = session;
   const passes = new PQueue({ concurrency: session.config.concurrency });
   const loops = new Map<string, TargetLoop>();
+  /** The targets of each environment, as git named them last. */
+  const wanted = new Map<string, ReadonlySet<string>>();
   let branches: ReadonlyMap<string, string> | undefined;
   let wake = new AbortController();
+  let lastFault = "";
 
   async function cycle(): Promise<void> {
     try {
@@ -53,8 +58,6 @@ export function runController(session: Session): Controller {
     }
   }
 
-  const wanted = new Map<string, ReadonlySet<string>>();
-
   function loopOf(key: string): TargetLoop {
     const known = loops.get(key);
     if (known !== undefined) return known;
@@ -75,7 +78,6 @@ export function runController(session: Session): Controller {
     }
   }
 
-  let lastFault = "";
   function logFault(fields: Record<string, unknown>, error: unknown): void {
     const { code, message, hint, where } = asTrueupError(error);
     const text = `${JSON.stringify(fields)} ${code} ${message}`;
@@ -85,12 +87,17 @@ export function runController(session: Session): Controller {
     lastFault = text;
   }
 
+  // A function: the compiler takes the signal's state for settled by the first look at it.
+  const left = (): boolean => stop.aborted;
+  const first = cycle();
+
   async function forever(): Promise<void> {
+    await first;
     while (!stop.aborted) {
-      await cycle();
       // ±10 %, so that many controllers do not ask one git server in the same second.
       const pause = session.config.interval * (0.9 + Math.random() / 5);
       await delay(pause, undefined, { signal: AbortSignal.any([stop, wake.signal]) }).catch(() => undefined);
+      if (!left()) await cycle();
     }
     await Promise.all([...loops.values()].map((loop) => loop.stop()));
     await passes.onIdle();
@@ -101,6 +108,7 @@ export function runController(session: Session): Controller {
       wake.abort();
       wake = new AbortController();
     },
+    settled: first.then(() => passes.onIdle()),
     done: forever(),
   };
 }

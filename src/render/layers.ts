@@ -1,11 +1,9 @@
 import { basename, extname } from "node:path/posix";
 import type { ListRules } from "../core/change.js";
 import { type Place, TrueupError } from "../core/errors.js";
-import { applyPatch } from "../core/json-patch.js";
-import { keyName, keyOf, listScope, within } from "../core/lists.js";
-import { mergePatch } from "../core/merge.js";
-import { formatPointer, type Pointer } from "../core/pointer.js";
-import { emptyMap, isList, isMap, mapOf, member, type Value } from "../core/value.js";
+import { type Layer, mergeLayers } from "../core/merge.js";
+import { formatPointer, parsePointer, type Pointer } from "../core/pointer.js";
+import { emptyMap, isMap, mapOf, type Value } from "../core/value.js";
 import type { Parsed, ParseOptions } from "../formats/format.js";
 import { parseBlob } from "./blobs.js";
 import type { Snapshot } from "./snapshot.js";
@@ -31,8 +29,8 @@ export interface LayerOptions {
 
 export interface Layered {
   readonly document: Value;
-  /** The file, line and column that gave a setting its value. The path is in the words of findings. */
-  readonly explain: (segments: readonly string[]) => Place | undefined;
+  /** The file, line and column that gave a setting its value. */
+  readonly explain: (pointer: Pointer) => Place | undefined;
 }
 
 /** Merges what every layer says of one target. @throws TrueupError DOCUMENT_INVALID, or why a file is refused. */
@@ -44,12 +42,32 @@ export function mergeTarget(snapshot: Snapshot, options: LayerOptions): Layered 
       hint: `add ${options.target}.yaml${options.manyDocuments ? ` or a folder ${options.target}/` : ""} to a layer`,
     });
   }
-  let document: Value = emptyMap();
-  for (const piece of pieces) {
-    if (piece.patch) document = applyPatch(document, piece.parsed.value, patchPlace(piece));
-    else document = mergePatch(document, nest(piece.at, piece.parsed.value), options.lists);
+  const { value, origin } = mergeLayers(pieces.map(layerOf), options.lists);
+  return {
+    document: value,
+    explain: (pointer) => {
+      const found = origin(pointer);
+      const piece = found === undefined ? undefined : pieces[found.layer];
+      return found === undefined || piece === undefined ? undefined : placeIn(piece, found.pointer);
+    },
+  };
+}
+
+function layerOf(piece: Piece): Layer {
+  const place = (pointer: Pointer) => placeIn(piece, pointer);
+  const { value } = piece.parsed;
+  return piece.patch ? { patch: value, place } : { value: nest(piece.at, value), place };
+}
+
+/** A pointer into what a piece says of the target's document, as a place in its file. */
+function placeIn({ file, parsed, at }: Piece, pointer: Pointer): Place {
+  const own = parsePointer(pointer).slice(at.length);
+  // What has no place of its own (a member that an anchor gave) is shown where the nearest thing above it stands.
+  for (let length = own.length; length > 0; length -= 1) {
+    const position = parsed.position(formatPointer(own.slice(0, length)));
+    if (position !== undefined) return { file, ...position };
   }
-  return { document, explain: (segments) => explain(pieces, segments, options.lists) };
+  return { file };
 }
 
 function piecesOf(snapshot: Snapshot, folder: string, options: LayerOptions): Piece[] {
@@ -104,50 +122,4 @@ function mapOnly(parsed: Parsed, file: string): Parsed {
 
 function nest(at: readonly string[], value: Value): Value {
   return at.reduceRight<Value>((inner, key) => mapOf([[key, inner]]), value);
-}
-
-function patchPlace({ file, parsed }: Piece) {
-  return (pointer: Pointer): Place => ({ file, ...parsed.position(pointer) });
-}
-
-/** The last piece that speaks of the setting gave it its value. */
-function explain(pieces: readonly Piece[], segments: readonly string[], lists: ListRules): Place | undefined {
-  for (const piece of pieces.toReversed()) {
-    const found = piece.patch ? inPatch(piece, segments) : inDocument(piece, segments, lists);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-function inDocument(piece: Piece, segments: readonly string[], lists: ListRules): Place | undefined {
-  if (!piece.at.every((part, index) => part === segments[index])) return undefined;
-  const natural: string[] = [];
-  let value: Value | undefined = piece.parsed.value;
-  let scope = piece.at.reduce(within, listScope(lists));
-  for (const segment of segments.slice(piece.at.length)) {
-    if (isMap(value)) {
-      value = member(value, segment);
-      natural.push(segment);
-    } else if (isList(value)) {
-      const key = keyName(scope);
-      const index: number =
-        key === undefined ? Number(segment) : value.findIndex((item) => keyOf(item, key) === segment);
-      value = value[index];
-      natural.push(String(index));
-    } else return undefined;
-    if (value === undefined) return undefined;
-    scope = within(scope, segment);
-  }
-  const position = piece.parsed.position(formatPointer(natural));
-  return { file: piece.file, ...position };
-}
-
-function inPatch(piece: Piece, segments: readonly string[]): Place | undefined {
-  const pointer = formatPointer(segments);
-  const operations = isList(piece.parsed.value) ? piece.parsed.value : [];
-  const index = operations.findLastIndex((operation) => {
-    const path = isMap(operation) ? member(operation, "path") : undefined;
-    return typeof path === "string" && (pointer === path || pointer.startsWith(`${path}/`));
-  });
-  return index === -1 ? undefined : patchPlace(piece)(`/${index}`);
 }

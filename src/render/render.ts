@@ -1,6 +1,6 @@
 import { check, type CheckedFile, parseChecked } from "../config/checked.js";
 import { type ErrorDetails, type Place, TrueupError } from "../core/errors.js";
-import { child, type Pointer, parsePointer } from "../core/pointer.js";
+import { child, type Pointer } from "../core/pointer.js";
 import { looksSecretByName } from "../core/sensitive.js";
 import { isMap, type Value } from "../core/value.js";
 import { pointerGlobs } from "../lib/glob.js";
@@ -108,9 +108,7 @@ async function renderDeclared(
   for (const [secret, pointer] of secretNames(layered, lists)) {
     secrets.set(
       secret,
-      await request
-        .secret(secret)
-        .catch((error: unknown) => Promise.reject(located(error, explain(parsePointer(pointer))))),
+      await request.secret(secret).catch((error: unknown) => Promise.reject(located(error, explain(pointer)))),
     );
   }
   const document = substitute(layered, {
@@ -138,7 +136,7 @@ async function renderDeclared(
     ignore: common.ignore,
     sensitive: (pointer) => fromSecret.has(pointer) || marked(pointer) || looksSecretByName(pointer),
     claims: kind.admit({ spec, connection, document }),
-    explain: (pointer) => explain(parsePointer(pointer)),
+    explain,
   };
 }
 
@@ -179,7 +177,7 @@ interface Validation {
   readonly name: string;
   readonly document: Value;
   readonly scope: Scope;
-  readonly explain: (segments: readonly string[]) => Place | undefined;
+  readonly explain: (pointer: Pointer) => Place | undefined;
 }
 
 /** Holds the rendered document against the target's JSON Schema and the rules of validation.yaml. */
@@ -195,7 +193,7 @@ async function validate({ name, document, scope, explain }: Validation): Promise
         "DOCUMENT_INVALID",
         `${pointer === "" ? "the document" : pointer} ${fault.message}${more}`,
         {
-          where: explain(fault.segments),
+          where: explain(pointer),
           hint: `${file} says what it may be`,
         },
       );

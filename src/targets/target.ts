@@ -30,7 +30,10 @@ export interface Target {
    */
   apply(changes: readonly Change[], signal: AbortSignal): Promise<readonly Outcome[]>;
 
-  /** Calls `moved` whenever the live side may have changed, until the signal aborts. Resolves then; rejects when watching broke. */
+  /**
+   * Calls `moved` whenever the live side may have changed, until the signal aborts. Resolves then; rejects when watching broke.
+   * Nothing since the last `observe` goes unheard: where listening begins later than that, `moved` is called as it begins.
+   */
   watch?(moved: () => void, signal: AbortSignal): Promise<void>;
 
   /** For `trueup doctor`: what would keep `apply` from writing, found without writing; undefined where nothing is known to. */

@@ -2,9 +2,6 @@ import { postgresConnection, type PostgresConnection } from "../postgres/connect
 import type { TargetKind } from "../target.js";
 import { admitTable, postgresTableSpec, type PostgresTableSpec } from "./spec.js";
 
-export { pushSql, type Push } from "./push.js";
-export { parseTableName, type TableName } from "./name.js";
-
 /** A key/value table: row key → value. */
 export const postgresTable: TargetKind<PostgresTableSpec, PostgresConnection> = {
   kind: "postgres-table",
@@ -13,4 +10,5 @@ export const postgresTable: TargetKind<PostgresTableSpec, PostgresConnection> = 
   connection: postgresConnection,
   admit: admitTable,
   open: async (options) => (await import("./target.js")).openTable(options),
+  push: async (options) => (await import("./push-setup.js")).tablePushSetup(options),
 };
