@@ -11,7 +11,7 @@ import { unrepresentable } from "./strings.js";
 import { applySplices, open, positions } from "./text.js";
 
 /** Strict JSON (RFC 8259): no comments, no trailing commas, no duplicate keys; integers keep all their digits. */
-export const json: Format = { name: "json", extensions: [".json"], parse, edit, normalize };
+export const json: Format = { name: "JSON", extensions: [".json"], parse, edit, normalize };
 
 function parse(text: string, { file }: ParseOptions): Parsed {
   const { source } = open(text, file);

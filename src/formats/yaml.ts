@@ -9,7 +9,7 @@ import { locator } from "./yaml/locate.js";
 import { readYaml } from "./yaml/read.js";
 
 /** YAML 1.2, core schema, with merge keys; see docs/formats.md for what is refused. */
-export const yaml: Format = { name: "yaml", extensions: [".yaml", ".yml"], parse, edit, normalize };
+export const yaml: Format = { name: "YAML", extensions: [".yaml", ".yml"], parse, edit, normalize };
 
 function parse(text: string, { file, tags }: ParseOptions): Parsed {
   const { source } = open(text, file);
