@@ -60,8 +60,9 @@ export const SENTINEL_DEAD_MS = 60 * 60_000;
  * subscription exists (3.8.4-3). The connection is one ordered stream. So when the sentinel arrives for the last filter,
  * all before it has arrived; and as it is the broker that sends it on our request, a dead connection is not believed either.
  * - The filter `prefix/#` matches the sentinel, too: it is due twice then, and the second one ends the set.
- * - QoS 0: mosquitto queues at most `max_inflight_messages` + `max_queued_messages` of QoS 1 and drops the rest silently. What
- *   it drops at QoS 0, it drops from the end: the sentinel is lost with the rest, the read stalls, nothing is taken as absent.
+ * - QoS 0: of QoS 1, mosquitto drops silently what exceeds `max_queued_messages` (1,000); of QoS 0 only what exceeds it while the
+ *   socket is full. What is dropped last is the sentinel: the read stalls and fails, nothing is taken as absent. (A gap before
+ *   a queue that has room again is the one thing this rule cannot see: subscription.ts closes it.)
  * - Only messages with the retain flag count. One without is a publication of this moment; on a busy broker (aedes) it may
  *   overtake an older retained one, it may not have been retained at all (3.1.1 does not tell), so it says *that* a topic
  *   moved, never what it holds: that is read anew.
