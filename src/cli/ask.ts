@@ -3,7 +3,7 @@ import { silentLog } from "../lib/log.js";
 import type { Operation } from "../operations/operation.js";
 import { openSession } from "../reconcile/session.js";
 import { lockDirectory, type OwnedDirectory, waitForDirectory } from "../store/directory-lock.js";
-import type { Globals } from "./program.js";
+import type { Globals } from "./globals.js";
 import { progress } from "./output/progress.js";
 import { holder, stopOnSignal } from "./process.js";
 import { askController } from "./remote.js";

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { Globals } from "./globals.js";
 
 /**
  * The command line. Nothing but commander is loaded until a verb runs: each action imports its own module, and that one what
@@ -134,13 +135,6 @@ export function program(): Command {
     .addArgument(root.createArgument("<shell>").choices(["bash", "zsh", "fish"]))
     .action(async (shell: "bash" | "zsh" | "fish") => (await import("./verbs/completion.js")).completion(shell, root));
   return root;
-}
-
-/** The options that every verb has. */
-export interface Globals {
-  readonly config: string;
-  readonly output: "table" | "json" | "yaml" | "markdown";
-  readonly verbose: boolean;
 }
 
 function globals(command: Command): Globals {

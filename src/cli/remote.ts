@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { isErrorCode, TrueupError } from "../core/errors.js";
+import { readJson } from "../lib/json.js";
 import type { OperationContext } from "../operations/operation.js";
 import type { ControlLine } from "../server/control.js";
 
@@ -22,7 +23,7 @@ export async function askController(
   const body = await post(socketPath, question);
   if (body === undefined) return undefined;
   for await (const text of createInterface({ input: body })) {
-    const line = JSON.parse(text) as ControlLine;
+    const line = readJson(text) as unknown as ControlLine;
     if ("progress" in line) question.context.progress(line.progress);
     else if ("result" in line) return { result: line.result };
     else throw remoteError(line.error);

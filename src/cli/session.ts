@@ -4,7 +4,7 @@ import type { OperationContext } from "../operations/operation.js";
 import { openSession, type Session } from "../reconcile/session.js";
 import { holder, stopOnSignal } from "./process.js";
 import { progress } from "./output/progress.js";
-import type { Globals } from "./program.js";
+import type { Globals } from "./globals.js";
 
 /** Runs work that needs git but not the store, so that it never waits for a controller. */
 export async function withSession<T>(

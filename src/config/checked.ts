@@ -80,7 +80,7 @@ function issueError(issue: z.core.$ZodIssue, context: IssueContext): TrueupError
 }
 
 /** The keys that a strict schema knows at a path, looked up through optionals, defaults, records, lists and unions. */
-export function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodUnion) return inner.options.flatMap((option) => keysAt(option as z.ZodType, path));
   const [segment, ...rest] = path;

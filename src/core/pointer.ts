@@ -2,7 +2,7 @@
 export type Pointer = string;
 
 /** RFC 6901, section 3: `~` is written `~0`, `/` is written `~1`. */
-export function escapeSegment(segment: string): string {
+function escapeSegment(segment: string): string {
   return segment.includes("~") || segment.includes("/") ? segment.replaceAll("~", "~0").replaceAll("/", "~1") : segment;
 }
 

@@ -28,10 +28,8 @@ async function main(): Promise<void> {
   const world = await openWorld(paths, say);
   let quiet = true;
   const story = listen(({ environment, target, event }, message) => {
-    if (!quiet)
-      say(
-        `${String(environment ?? "")}${target === undefined ? "" : `/${String(target)}`} ${paint("dim", String(event ?? ""))} ${message}`,
-      );
+    const words = [environment, target].filter((word) => typeof word === "string").join("/");
+    if (!quiet) say(`${words} ${paint("dim", typeof event === "string" ? event : "")} ${message}`);
   });
   const session = openSession({
     config: loadConfig(paths.config, process.env),

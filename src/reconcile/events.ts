@@ -101,7 +101,7 @@ function isLost({ state }: TargetReport): boolean {
 }
 
 /** One finding as a sentence. */
-export function describe({ path, kind, severity, live, desired }: ReportedFinding): string {
+function describe({ path, kind, severity, live, desired }: ReportedFinding): string {
   return `${path} is ${kind} (${severity}): live ${show(live)}, desired ${show(desired)}`;
 }
 

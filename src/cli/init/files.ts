@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TrueupError } from "../../core/errors.js";
@@ -29,9 +29,9 @@ export interface RepositoryPlace {
 export function writeTemplate(folder: string, place: RepositoryPlace): Written {
   const texts = new Map(templateFiles().map((name) => [targetName(name), textOf(name, place)]));
   const ignore = texts.get(".gitignore") ?? "";
-  const hasIgnore = exists(join(folder, ".gitignore"));
+  const hasIgnore = existsSync(join(folder, ".gitignore"));
   if (hasIgnore) texts.delete(".gitignore");
-  const taken = [...texts.keys()].find((name) => exists(join(folder, name)));
+  const taken = [...texts.keys()].find((name) => existsSync(join(folder, name)));
   if (taken !== undefined) {
     throw new TrueupError("USAGE", `${join(folder, taken)} is there already, and nothing is ever overwritten`, {
       hint: "name an empty folder: trueup init <folder>",
@@ -74,10 +74,6 @@ function textOf(name: string, { url, path }: RepositoryPlace): string {
     { path: ["repository", "path"], value: path },
   ];
   return yaml.edit(text, edits, { file: name });
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function writeFailure(folder: string, error: unknown): TrueupError {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { devNull } from "node:os";
 import { dirname, relative, resolve, sep } from "node:path";
 import { execa } from "execa";
@@ -12,7 +12,7 @@ export const BRANCHES = ["dev", "staging", "prod"] as const;
 /** The top folder of the repository that a folder is in, or would be in; undefined where there is none. */
 export async function repositoryAround(folder: string): Promise<string | undefined> {
   let existing = resolve(folder);
-  while (!existsSync(existing)) existing = dirname(existing);
+  while (!existsSync(existing) || !statSync(existing).isDirectory()) existing = dirname(existing);
   const { stdout, exitCode, stderr } = await git(existing, ["rev-parse", "--show-toplevel"]);
   if (exitCode === 0) return stdout;
   if (stderr.includes("not a git repository")) return undefined;
@@ -61,8 +61,8 @@ function git(cwd: string, args: readonly string[]) {
   return execa("git", args, { cwd, reject: false, env: { LC_ALL: "C" }, stdin: "ignore" });
 }
 
-function gitFailed(stderr: string | undefined): TrueupError {
-  const [line = ""] = (stderr ?? "").split("\n");
+function gitFailed(stderr = ""): TrueupError {
+  const [line = ""] = stderr.split("\n");
   const absent = line === "";
   return new TrueupError("GIT_FAILED", absent ? "git was not found" : `git: ${line.replace(/^fatal: /, "")}`, {
     hint: absent

@@ -1,20 +1,15 @@
-import { formatPlace, TrueupError } from "../../core/errors.js";
+import { formatPlace } from "../../core/errors.js";
+import { asTrueupError } from "../../reconcile/pass.js";
 import type { ReportedError } from "../../reconcile/report.js";
 import { paint } from "./paint.js";
 
-/** An error on stderr. One without a code is a fault of Trueup's own: it says how to learn more. */
+/**
+ * An error on stderr. One without a code is a fault of Trueup's own, or a driver's, and its message may quote a value: only
+ * --verbose shows it, with the stack.
+ */
 export function printError(error: unknown, verbose: boolean): void {
-  if (error instanceof TrueupError) {
-    const { code, message, where, hint } = error;
-    process.stderr.write(
-      errorText({ code, message, ...(where && { where: formatPlace(where) }), ...(hint && { hint }) }),
-    );
-  } else {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(
-      errorText({ code: "INTERNAL", message, hint: "run it again with --verbose, and report what it says" }),
-    );
-  }
+  const { code, message, where, hint } = asTrueupError(error);
+  process.stderr.write(errorText({ code, message, ...(where && { where: formatPlace(where) }), ...(hint && { hint }) }));
   if (verbose && error instanceof Error) process.stderr.write(`${stack(error)}\n`);
 }
 

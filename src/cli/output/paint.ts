@@ -2,21 +2,14 @@ import { styleText } from "node:util";
 
 type Style = "red" | "green" | "yellow" | "magenta" | "cyan" | "bold" | "dim";
 
-/** Set by --no-color. */
-let refused = false;
-
-export function refuseColor(): void {
-  refused = true;
-}
-
 /** Colour where a terminal shows it and nobody refused it: --no-color, NO_COLOR (no-color.org), FORCE_COLOR, TERM=dumb. */
 export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
   return hasColor(stream) ? styleText(style, text) : text;
 }
 
-export function hasColor(stream: NodeJS.WriteStream): boolean {
+function hasColor(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
-  if (refused || (NO_COLOR !== undefined && NO_COLOR !== "")) return false;
+  if (NO_COLOR !== undefined && NO_COLOR !== "") return false;
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== "0";
   return stream.isTTY && TERM !== "dumb";
 }

@@ -1,7 +1,7 @@
 import type { Value } from "../../core/value.js";
-import { stringifyJson } from "../../lib/json.js";
+import { readJson, stringifyJson } from "../../lib/json.js";
 
-export const OUTPUTS = ["table", "json", "yaml", "markdown"] as const;
+const OUTPUTS = ["table", "json", "yaml", "markdown"] as const;
 export type Output = (typeof OUTPUTS)[number];
 
 export interface Printable {
@@ -17,7 +17,8 @@ export async function print(output: Output, { data, table, markdown }: Printable
       return write(`${stringifyJson(data as unknown as Value, { space: 2 })}\n`);
     case "yaml": {
       const { stringify } = await import("yaml");
-      return write(stringify(data, { compat: "yaml-1.1" }));
+      // By way of JSON, so that both forms say the same: exact integers, literals as their text.
+      return write(stringify(readJson(stringifyJson(data as unknown as Value)), { compat: "yaml-1.1" }));
     }
     case "markdown":
       return write(markdown());
@@ -29,10 +30,13 @@ export async function print(output: Output, { data, table, markdown }: Printable
 /** Waits until the text is out: a process that exits with a full pipe would cut it. A reader that left is no error. */
 export function write(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => {
+    const ended = (error: Error | null | undefined): void => {
       if (error === null || error === undefined || ("code" in error && error.code === "EPIPE")) resolve();
       else reject(error);
-    });
+    };
+    // The stream also tells it as an event, which would end the process where nobody listens.
+    process.stdout.once("error", ended);
+    process.stdout.write(text, ended);
   });
 }
 

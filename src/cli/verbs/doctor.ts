@@ -4,7 +4,7 @@ import { ask } from "../ask.js";
 import { paint } from "../output/paint.js";
 import { markdownTable, print } from "../output/print.js";
 import { table } from "../output/table.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 
 const HEAD = ["WHAT", "RESULT", "LATENCY", "DETAIL", "WHAT TO DO"] as const;
 

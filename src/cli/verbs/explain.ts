@@ -2,7 +2,7 @@ import { explain as operation, type Explanation } from "../../operations/explain
 import { ask } from "../ask.js";
 import { paint, paintWord } from "../output/paint.js";
 import { markdownTable, print } from "../output/print.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 
 export async function explain(environment: string, path: string | undefined, globals: Globals): Promise<void> {
   const report = await ask(operation, { environment, ...(path === undefined ? {} : { path }) }, globals);

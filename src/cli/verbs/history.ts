@@ -4,7 +4,7 @@ import { history as operation } from "../../operations/history.js";
 import { ask } from "../ask.js";
 import { markdownTable, print } from "../output/print.js";
 import { table } from "../output/table.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 
 const HEAD = ["WHEN", "ENVIRONMENT", "TARGET", "EVENT", "WHAT"] as const;
 

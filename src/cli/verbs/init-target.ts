@@ -1,7 +1,7 @@
 import { TrueupError } from "../../core/errors.js";
 import { pushSetup } from "../../operations/push.js";
 import { write } from "../output/print.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 import { withSession } from "../session.js";
 
 export interface InitTargetOptions {

@@ -3,7 +3,7 @@ import { type Written, writeTemplate } from "../init/files.js";
 import { BRANCHES, commandsFor, makeRepository, placeIn, repositoryAround } from "../init/repository.js";
 import { paint } from "../output/paint.js";
 import { markdownTable, print } from "../output/print.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 
 export interface InitReport {
   readonly schemaVersion: 1;

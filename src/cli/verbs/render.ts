@@ -4,7 +4,7 @@ import { show } from "../../reconcile/events.js";
 import { paint } from "../output/paint.js";
 import { markdownTable, print } from "../output/print.js";
 import { table } from "../output/table.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 import { withSession } from "../session.js";
 
 export interface RenderOptions {

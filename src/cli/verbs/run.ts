@@ -7,7 +7,7 @@ import { serveControl } from "../../server/control.js";
 import { waitForDirectory } from "../../store/directory-lock.js";
 import { holder, stopOnSignal } from "../process.js";
 import { openLog } from "../output/log.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 
 /** Runs the controller until SIGTERM or Ctrl-C. SIGHUP reads trueup.yaml again; an invalid one keeps the old. */
 export async function run(globals: Globals): Promise<void> {

@@ -3,7 +3,7 @@ import { ask } from "../ask.js";
 import { paint, paintWord } from "../output/paint.js";
 import { markdownTable, print } from "../output/print.js";
 import { table } from "../output/table.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 
 const HEAD = ["ENVIRONMENT", "TARGET", "STATE", "REVISION", "FINDINGS", "REASON"] as const;
 

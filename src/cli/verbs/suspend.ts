@@ -8,7 +8,7 @@ import {
 import { ask } from "../ask.js";
 import { who } from "../process.js";
 import { markdownTable, print } from "../output/print.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 
 export interface SuspendOptions {
   readonly because: string;

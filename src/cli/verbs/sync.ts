@@ -2,7 +2,7 @@ import { sync as operation } from "../../operations/sync.js";
 import { ask } from "../ask.js";
 import { print } from "../output/print.js";
 import { exitCode, printable } from "../output/report.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 
 export interface SyncOptions {
   readonly dryRun?: true;

@@ -1,7 +1,7 @@
 import { TrueupError } from "../../core/errors.js";
 import { suggestion } from "../../lib/suggest.js";
 import { validateEnvironments, type ValidationReport } from "../../operations/validate.js";
-import type { Globals } from "../program.js";
+import type { Globals } from "../globals.js";
 import { withSession } from "../session.js";
 import { errorText } from "../output/error.js";
 import { paint, paintWord } from "../output/paint.js";
