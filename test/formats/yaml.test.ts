@@ -320,6 +320,9 @@ describe("editing YAML", () => {
       );
       expect(set(text, "/base/level", "debug")).toBe(text.replace("info", "debug"));
     });
+    it("writes a collection below an anchor, never behind it", () => {
+      expect(set("l:\n- &x 1\n", "/l/0", [2])).toBe("l:\n- &x\n  - 2\n");
+    });
     it("edits the anchor once where all who use it change alike", () => {
       const edits = [edit("/base/size", 4), edit("/prod/size", 4), edit("/n", 6), edit("/m", 6)];
       expect(yaml.edit(text, edits, { file })).toBe(text.replace("size: 3", "size: 4").replace("&n 5", "&n 6"));

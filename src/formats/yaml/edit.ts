@@ -217,8 +217,10 @@ function release(state: Pass, root: Slot): Splice[] {
 }
 
 function dropped(state: Pass, node: Node): boolean {
-  const start = node.range?.[0] ?? 0;
-  // Nothing is written of a blank node: it stands where its anchor ends.
-  const within = isBlank(node) ? 1 : 0;
-  return state.dropped.some((span) => span.start <= start && start < span.end + within);
+  let start = node.range?.[0] ?? 0;
+  // Nothing is written of a blank node: it belongs to its anchor, some spaces before.
+  if (isBlank(node))
+    do start -= 1;
+    while (/[ \t]/.test(state.text.charAt(start)));
+  return state.dropped.some((span) => span.start <= start && start < span.end);
 }

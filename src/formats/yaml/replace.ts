@@ -10,9 +10,12 @@ import { headEnd, lineAfter, type Slot } from "./slot.js";
 export function replacement(text: string, slot: Slot, value: Value, layout: YamlLayout): Splice[] {
   const { node, item, flow, column, dash } = slot;
   const style = styleFor(node, value);
+  // Behind an anchor no block can begin: `- &x - 1` is no YAML, so that it goes on the lines below.
+  const anchored = dash && item?.start.some(({ type }) => type === "anchor") === true;
+  const site = anchored ? { layout: { ...layout, listStep: layout.step } } : { layout, dash };
   const rendered = flow
     ? { first: renderFlow(value, style), rest: [] }
-    : renderBlock(value, { layout, column, dash, ...(style && { style }) });
+    : renderBlock(value, { ...site, column, ...(style && { style }) });
   return item ? slotReplacement(text, slot, item, rendered) : documentReplacement(text, node, rendered);
 }
 
