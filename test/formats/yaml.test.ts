@@ -275,6 +275,10 @@ describe("editing YAML", () => {
     expect(yaml.edit(text, edits, { file })).toBe("- {id: a, n: 1} # a\n- {id: c, n: 2} # c\n");
   });
 
+  it("replaces an element that ends in a block scalar, and not the line break behind it", () => {
+    expect(set("- a: 1\n  b: |-\n    x\n- c\n", "/0", 5)).toBe("- 5\n- c\n");
+  });
+
   it("keeps the comments of what a replaced list still has", () => {
     expect(set("l:\n  - b # two\n  - d # four\n", "/l", ["a", "b", "c", "d"])).toBe(
       "l:\n  - a\n  - b # two\n  - c\n  - d # four\n",

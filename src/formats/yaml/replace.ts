@@ -40,7 +40,7 @@ function slotReplacement(text: string, slot: Slot, item: CST.CollectionItem, { f
   const below = isBlockCollection(node) && text.slice(head, valueStart).includes("\n");
   const absent = below || isBlank(node);
   const start = tagged.length > 0 ? Math.min(...tagged.map(({ offset }) => offset)) : absent ? head : valueStart;
-  const stop = absent ? propsEnd : isBlockScalar(node) ? headerEnd(node) : end;
+  const stop = absent ? propsEnd : isBlockScalar(node) ? headerEnd(node) : withoutBreak(text, end);
   const written = [anchor, first].filter((part) => part !== undefined && part !== "").join(" ");
   const colon = dash || item.sep?.some(({ type }) => type === "map-value-ind") ? "" : ":";
   const inline =
@@ -58,6 +58,12 @@ function lines(text: string, { start, end }: { start: number; end: number }, wri
   if (start === end) return insertLines(text, start, written);
   const eol = lineEnding(text);
   return { start, end, text: written.map((line) => line + eol).join("") };
+}
+
+/** A collection that ends in a block scalar ends after a line break, that is not the collection's. */
+function withoutBreak(text: string, end: number): number {
+  if (text.charAt(end - 1) !== "\n") return end;
+  return end - (text.charAt(end - 2) === "\r" ? 2 : 1);
 }
 
 function headerEnd(node: Node): number {
