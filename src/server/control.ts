@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { formatPlace, TrueupError } from "../core/errors.js";
+import type { Value } from "../core/value.js";
+import { stringifyJson } from "../lib/json.js";
 import { operations } from "../operations/registry.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import type { Session } from "../reconcile/session.js";
@@ -49,7 +51,8 @@ async function answer(session: Session, request: IncomingMessage, response: Serv
     gone.abort(new TrueupError("ABORTED", "the asker left"));
   });
   const write = (line: ControlLine): void => {
-    response.write(`${JSON.stringify(line, exact)}\n`);
+    // As the asker itself would print it: integers exact, literals as their text.
+    response.write(`${stringifyJson(line as unknown as Value)}\n`);
   };
   response.writeHead(200, { "content-type": "application/x-ndjson" });
   try {
@@ -70,9 +73,4 @@ async function answer(session: Session, request: IncomingMessage, response: Serv
     write({ error: { code, message, ...(where && { where: formatPlace(where) }), ...(hint && { hint }) } });
   }
   response.end();
-}
-
-/** A bigint travels as its digits: what the asker prints is text anyway. */
-export function exact(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
 }

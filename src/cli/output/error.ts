@@ -9,7 +9,9 @@ import { paint } from "./paint.js";
  */
 export function printError(error: unknown, verbose: boolean): void {
   const { code, message, where, hint } = asTrueupError(error);
-  process.stderr.write(errorText({ code, message, ...(where && { where: formatPlace(where) }), ...(hint && { hint }) }));
+  process.stderr.write(
+    errorText({ code, message, ...(where && { where: formatPlace(where) }), ...(hint && { hint }) }),
+  );
   if (verbose && error instanceof Error) process.stderr.write(`${stack(error)}\n`);
 }
 

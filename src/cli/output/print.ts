@@ -1,8 +1,6 @@
 import type { Value } from "../../core/value.js";
+import type { Globals } from "../globals.js";
 import { readJson, stringifyJson } from "../../lib/json.js";
-
-const OUTPUTS = ["table", "json", "yaml", "markdown"] as const;
-export type Output = (typeof OUTPUTS)[number];
 
 export interface Printable {
   readonly data: object;
@@ -11,7 +9,7 @@ export interface Printable {
 }
 
 /** Prints an answer in the form that was asked for. JSON is versioned, stable and documented: see docs/json.md. */
-export async function print(output: Output, { data, table, markdown }: Printable): Promise<void> {
+export async function print(output: Globals["output"], { data, table, markdown }: Printable): Promise<void> {
   switch (output) {
     case "json":
       return write(`${stringifyJson(data as unknown as Value, { space: 2 })}\n`);

@@ -30,7 +30,7 @@ function text({ environments, warnings }: ValidationReport): string {
       error === undefined && bad.length === 0
         ? paintWord("Synced").replace("Synced", "valid")
         : paintWord("Failed").replace("Failed", "invalid");
-    const head = `${paint("bold", name)}${revision === null ? "" : ` at ${revision.slice(0, 10)}`}: ${verdict}, ${targets.length} targets\n`;
+    const head = `${paint("bold", name)}${revision === null ? "" : ` at ${revision.slice(0, 10)}`}: ${verdict}, ${targets.length} target${targets.length === 1 ? "" : "s"}\n`;
     const faults = [
       ...(error === undefined ? [] : [error]),
       ...bad.flatMap((target) => (target.error === undefined ? [] : [target.error])),

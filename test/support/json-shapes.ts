@@ -1,0 +1,191 @@
+import { z } from "zod";
+
+/*
+ * Every `-o json` shape of the command line, exactly: a member that is not documented fails the test. docs/json.md describes
+ * them in words, and its examples are held against these.
+ */
+
+const version = { schemaVersion: z.literal(1) };
+const revision = z
+  .string()
+  .regex(/^[0-9a-f]{40}$/)
+  .nullable();
+const pointer = z.string().regex(/^\//);
+const state = z.enum(["Synced", "Pending", "Drifted", "Unknown", "Failed", "Suspended"]);
+const severity = z.enum(["low", "medium", "high", "critical"]);
+const action = z.enum(["heal", "propose", "alert", "sync"]);
+const kind = z.enum(["pending", "modified", "missing", "conflicted", "unmanaged"]);
+
+export const errorShape = z.strictObject({
+  code: z.string().regex(/^[A-Z_]+$/),
+  message: z.string().min(1),
+  where: z.string().optional(),
+  hint: z.string().optional(),
+});
+
+const finding = z.strictObject({
+  path: pointer,
+  kind,
+  desired: z.json(),
+  live: z.json(),
+  severity,
+  actions: z.array(action),
+  rule: z.string(),
+  sensitive: z.literal(true).optional(),
+  note: z.string().optional(),
+});
+
+const outcome = z.strictObject({
+  path: pointer,
+  result: z.enum(["healed", "synced", "pendingRestart", "moved", "unreachable", "failed"]),
+  error: errorShape.optional(),
+});
+
+const target = z.strictObject({
+  name: z.string(),
+  kind: z.string(),
+  state,
+  error: errorShape.optional(),
+  findings: z.array(finding),
+  pendingRestart: z.array(pointer).optional(),
+  outcomes: z.array(outcome).optional(),
+  refused: errorShape.optional(),
+});
+
+/** `diff` and `sync`. */
+const comparison = z.strictObject({
+  ...version,
+  environments: z.array(
+    z.strictObject({
+      name: z.string(),
+      revision,
+      state,
+      error: errorShape.optional(),
+      warnings: z.array(z.string()).optional(),
+      targets: z.array(target),
+    }),
+  ),
+});
+
+const suspension = z.strictObject({
+  ...version,
+  environments: z.array(z.strictObject({ name: z.string(), suspended: z.boolean(), changed: z.boolean() })),
+});
+
+export const shapes = {
+  init: z.strictObject({
+    ...version,
+    folder: z.string(),
+    files: z.array(z.string()),
+    repository: z.enum(["made", "found"]),
+    next: z.array(z.string()),
+  }),
+  validate: z.strictObject({
+    ...version,
+    valid: z.boolean(),
+    environments: z.array(
+      z.strictObject({
+        name: z.string(),
+        revision,
+        error: errorShape.optional(),
+        targets: z.array(z.strictObject({ name: z.string(), kind: z.string(), error: errorShape.optional() })),
+      }),
+    ),
+    warnings: z.array(z.string()),
+  }),
+  render: z.strictObject({
+    ...version,
+    environment: z.string(),
+    revision: revision.unwrap(),
+    targets: z.array(
+      z.strictObject({
+        name: z.string(),
+        kind: z.string(),
+        document: z.record(z.string(), z.json()),
+        settings: z.array(z.strictObject({ path: pointer, value: z.json(), where: z.string() })).optional(),
+      }),
+    ),
+  }),
+  diff: comparison,
+  sync: comparison,
+  status: z.strictObject({
+    ...version,
+    environments: z.array(
+      z.strictObject({
+        name: z.string(),
+        branch: z.string(),
+        state: z.union([state, z.literal("Never seen")]),
+        suspended: z
+          .strictObject({ by: z.string(), reason: z.string(), until: z.iso.datetime({ offset: true }).optional() })
+          .optional(),
+        targets: z.array(
+          z.strictObject({
+            name: z.string(),
+            kind: z.string(),
+            state,
+            revision,
+            findings: z.partialRecord(kind, z.int().min(1)),
+            pendingRestart: z.array(pointer).optional(),
+            error: errorShape.optional(),
+            refused: errorShape.optional(),
+          }),
+        ),
+      }),
+    ),
+  }),
+  history: z.strictObject({
+    ...version,
+    events: z.array(
+      z.strictObject({
+        id: z.int(),
+        at: z.iso.datetime({ offset: true }),
+        environment: z.string(),
+        target: z.string().optional(),
+        type: z.string(),
+        path: pointer.optional(),
+        revision: revision.unwrap().optional(),
+        message: z.string(),
+        detail: z.record(z.string(), z.json()).optional(),
+      }),
+    ),
+  }),
+  suspend: suspension,
+  resume: suspension,
+  "policy explain": z.strictObject({
+    ...version,
+    explanations: z.array(
+      z.strictObject({
+        environment: z.string(),
+        target: z.string(),
+        path: pointer,
+        kind,
+        found: z.boolean(),
+        severity: z.union([severity, z.literal("")]),
+        actions: z.array(action),
+        rule: z.string(),
+        rules: z.array(z.strictObject({ name: z.string(), where: z.string(), said: z.string() })),
+      }),
+    ),
+  }),
+  doctor: z.strictObject({
+    ...version,
+    healthy: z.boolean(),
+    checks: z.array(
+      z.strictObject({
+        what: z.string(),
+        result: z.enum(["ok", "failed", "read only"]),
+        milliseconds: z.number().min(0),
+        detail: z.string(),
+        error: errorShape.optional(),
+      }),
+    ),
+    warnings: z.array(z.string()),
+  }),
+} as const;
+
+export type Shape = keyof typeof shapes;
+
+/** The answer of a verb, held against its shape. @throws ZodError */
+export function answer<Verb extends Shape>(verb: Verb, text: string): z.output<(typeof shapes)[Verb]> {
+  return shapes[verb].parse(JSON.parse(text)) as z.output<(typeof shapes)[Verb]>;
+}
