@@ -4,7 +4,8 @@ import { closest, distance } from "fastest-levenshtein";
 export function suggest(word: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
   const nearest = closest(word.toLowerCase(), [...known]);
-  const bound = Math.max(1, Math.floor(Math.max(word.length, nearest.length) / 3));
+  // Two letters that changed places are two edits: `hots` is still `host`.
+  const bound = Math.ceil(Math.max(word.length, nearest.length) / 3);
   return distance(word.toLowerCase(), nearest.toLowerCase()) <= bound ? nearest : undefined;
 }
 

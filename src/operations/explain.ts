@@ -47,6 +47,11 @@ export const explain: Operation<z.output<typeof argsSchema>, ExplainReport> = {
     const [selected] = select(session, [word]);
     if (selected === undefined) throw new TrueupError("USAGE", "name an environment");
     const [name, wanted] = selected;
+    if (path?.startsWith("/") === false) {
+      throw new TrueupError("USAGE", `\`${path}\` is not a setting`, {
+        hint: `settings are JSON Pointers: write /${path}, or see \`trueup render ${name} --explain\``,
+      });
+    }
     const branches = await refresh(session, context.signal);
     const revision = tipOf(session, name, branches);
     const environment = await desiredState(session, { environment: name, revision, signal: context.signal });

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { TrueupError } from "../core/errors.js";
+import { suggestion } from "../lib/suggest.js";
 import { knowledge } from "../reconcile/environment.js";
 import { type ReportedError, type TargetState, worst } from "../reconcile/report.js";
 import { decodeStatus } from "../reconcile/status.js";
@@ -45,6 +47,12 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
     const result = await Promise.all(
       [...selection].map(async ([name, wanted]): Promise<EnvironmentStatus> => {
         const { records } = await knowledge(session, name);
+        const unknown = wanted?.find((target) => !records.has(target));
+        if (unknown !== undefined) {
+          throw new TrueupError("USAGE", `nothing is known of a target \`${unknown}\` of ${name}`, {
+            hint: suggestion(unknown, [...records.keys()]),
+          });
+        }
         const suspension = suspensions.get(name);
         const targets = [...records]
           .filter(([target]) => wanted === undefined || wanted.includes(target))

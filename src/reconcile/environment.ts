@@ -1,5 +1,6 @@
 import PQueue from "p-queue";
 import { formatPlace, TrueupError } from "../core/errors.js";
+import { suggestion } from "../lib/suggest.js";
 import type { RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
 import { desiredState, tipOf } from "./desired.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
@@ -46,12 +47,32 @@ export function diffEnvironment(session: Session, pass: EnvironmentPass): Promis
 }
 
 /** One reconcile pass over an environment's targets. */
-export function reconcileEnvironment(
+export async function reconcileEnvironment(
   session: Session,
   pass: EnvironmentPass,
   wishes: Wishes,
 ): Promise<EnvironmentReport> {
-  return overTargets(session, pass, (context, target) => reconcileTarget(context, target, wishes));
+  const report = await overTargets(session, pass, (context, target) => reconcileTarget(context, target, wishes));
+  const { name, error, revision, targets } = report;
+  if (error === undefined && revision !== null && pass.targets === undefined) {
+    await forgetOthers(session, name, { named: targets.map((target) => target.name), revision });
+  }
+  return report;
+}
+
+/** Forgets what the store knows of targets that git no longer names. Nothing live is touched. */
+export async function forgetOthers(
+  session: Session,
+  environment: string,
+  { named, revision }: { named: readonly string[]; revision: string },
+): Promise<void> {
+  const { records } = await session.store();
+  const gone = [...(await records.load(environment)).keys()].filter((name) => !named.includes(name));
+  if (gone.length === 0) return;
+  const message = "git no longer names the target: it is left as it is, and no longer looked at";
+  const events = gone.map((target) => ({ environment, target, revision, type: "retired", message }));
+  await records.remove(environment, gone, events);
+  for (const target of gone) session.log.info({ environment, target, event: "retired" }, message);
 }
 
 type OverTarget = (pass: TargetPass, target: RenderedTarget) => Promise<TargetReport>;
@@ -109,7 +130,7 @@ function choose(environment: RenderedEnvironment, wanted: readonly string[] | un
   const unknown = wanted.find((name) => !names.includes(name));
   if (unknown === undefined) return environment.targets.filter(({ name }) => wanted.includes(name));
   throw new TrueupError("USAGE", `environment ${environment.name} has no target \`${unknown}\``, {
-    hint: `its targets: ${names.join(", ") || "none"}`,
+    hint: suggestion(unknown, names),
   });
 }
 
