@@ -1,8 +1,6 @@
-import type { Output } from "./output/print.js";
-
 /** The options that every verb has. */
 export interface Globals {
   readonly config: string;
-  readonly output: Output;
+  readonly output: "table" | "json" | "yaml" | "markdown";
   readonly verbose: boolean;
 }
