@@ -43,11 +43,15 @@ export function table({ head, rows, shrink }: TableOptions): string {
 const NARROWEST = 12;
 
 function fit(widths: number[], shrink: readonly number[], columns: number): void {
+  const over = (): number => widths.reduce((sum, one) => sum + one + 2, -2) - columns;
   for (const column of shrink) {
-    const over = widths.reduce((sum, one) => sum + one + 2, -2) - columns;
-    if (over <= 0) return;
     const now = widths[column] ?? 0;
-    widths[column] = Math.max(Math.min(now, NARROWEST), now - over);
+    if (over() > 0) widths[column] = Math.max(Math.min(now, NARROWEST), now - over());
+  }
+  // Narrower still: the widest column gives, whichever it is. A pipe gets it whole.
+  while (over() > 0 && Math.max(...widths) > NARROWEST / 2) {
+    const widest = widths.indexOf(Math.max(...widths));
+    widths[widest] = (widths[widest] ?? 0) - 1;
   }
 }
 
