@@ -85,7 +85,8 @@ async function firstContact(session: Session, signal: AbortSignal): Promise<numb
 
 /** Makes drift of every severity in every target, one after the other, and tells what becomes of it. */
 async function tour(world: World, story: Story, { turn, stop }: { turn: number; stop: AbortSignal }): Promise<void> {
-  chapter("3:07 a.m.: drift, found by the systems' own push, judged by policies/drift.yaml");
+  chapter("3:07 a.m.: drift, judged by policies/drift.yaml");
+  say("tables, topics and files push; server settings cannot, and are found by the interval of 5 s");
   for (const one of mischief) {
     if (stop.aborted) return;
     say(`${paint("bold", `${one.environment}/${one.target}`)}: ${one.story}`);

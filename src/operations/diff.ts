@@ -1,3 +1,4 @@
+import PQueue from "p-queue";
 import { z } from "zod";
 import { diffEnvironment, type EnvironmentPass, failedEnvironment, refresh } from "../reconcile/environment.js";
 import type { EnvironmentReport } from "../reconcile/report.js";
@@ -35,13 +36,17 @@ export async function overEnvironments(
   const selection = select(session, words);
   progress(`asking ${selection.size === 1 ? "git" : `git about ${selection.size} environments`}`);
   const branches = await refresh(session, signal);
-  const environments = await Promise.all(
-    [...selection].map(async ([environment, targets]) => {
+  // Rendering is work for the processor, asking targets is waiting: each has its own bound.
+  const queue = new PQueue({ concurrency: session.config.concurrency });
+  const rendering = new PQueue({ concurrency: 2 * session.config.concurrency });
+  const environments = await rendering.addAll(
+    [...selection].map(([environment, targets]) => async () => {
       try {
         return await work({
           environment,
           branches,
           signal,
+          queue,
           ...(targets === undefined ? {} : { targets }),
           progress: ({ name, state }) => {
             progress(`${environment}/${name}: ${state}`);

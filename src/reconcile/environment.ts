@@ -37,6 +37,8 @@ export interface EnvironmentPass {
   /** Only these targets; all where left out. */
   readonly targets?: readonly string[];
   readonly signal: AbortSignal;
+  /** Bounds how many targets are asked at a time, where several environments share the bound. */
+  readonly queue?: PQueue;
   /** Told as each target is done, for a person who waits. */
   readonly progress?: ((report: TargetReport) => void) | undefined;
 }
@@ -87,7 +89,7 @@ async function overTargets(session: Session, pass: EnvironmentPass, work: OverTa
       knowledge(session, name),
     ]);
     const chosen = choose(environment, pass.targets);
-    const queue = new PQueue({ concurrency: session.config.concurrency });
+    const queue = pass.queue ?? new PQueue({ concurrency: session.config.concurrency });
     const targets = await queue.addAll(
       chosen.map((target) => async () => {
         const context = {

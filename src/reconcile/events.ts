@@ -2,48 +2,52 @@ import type { Value } from "../core/value.js";
 import { stringifyJson } from "../lib/json.js";
 import type { NewEvent } from "../store/store.js";
 import type { ReportedFinding, ReportedOutcome, TargetReport } from "./report.js";
+import type { Status } from "./status.js";
 
 export interface Transition {
   readonly environment: string;
   readonly revision: string;
-  readonly before: TargetReport | undefined;
+  readonly before: Pick<Status, "report" | "open"> | undefined;
   readonly after: TargetReport;
   /** What the writes were about, by setting. */
   readonly written: ReadonlyMap<string, ReportedFinding>;
 }
 
+type TargetEvent = Omit<NewEvent, "environment">;
+
 /** What the history says of one pass: what was written, what drift came and went, what became unknown. Nothing for an idle one. */
 export function eventsOf({ environment, revision, before, after, written }: Transition): NewEvent[] {
-  const base = { environment, target: after.name, revision };
-  const events: NewEvent[] = [];
-  const outcomes = after.outcomes ?? [];
-  for (const outcome of outcomes) events.push({ ...base, ...outcomeEvent(outcome, written.get(outcome.path)) });
-  events.push(...stateEvents(before, after).map((event) => ({ ...base, ...event })));
-  if (
-    after.state === "Unknown" ||
-    after.state === "Failed" ||
-    before?.state === "Unknown" ||
-    before?.state === "Failed"
-  ) {
-    // No finding is no news while the target is unknown: neither drift nor "resolved".
-    if (after.findings.length === 0) return events;
+  const outcomes = newOutcomes(before?.report, after);
+  const events = [
+    ...outcomes.map((outcome) => outcomeEvent(outcome, written.get(outcome.path))),
+    ...stateEvents(before?.report, after),
+    // Without a look there is no news of findings: neither drift nor "resolved".
+    ...(isLost(after) ? [] : findingEvents(before?.open ?? [], after)),
+  ];
+  return events.map((event) => ({ environment, target: after.name, revision, ...event }));
+}
+
+/** A write that fails as it failed in the last pass is no news. */
+function newOutcomes(before: TargetReport | undefined, { outcomes = [] }: TargetReport): readonly ReportedOutcome[] {
+  const failed = new Map(before?.outcomes?.map(({ path, error }) => [path, error?.message]));
+  return outcomes.filter(({ path, result, error }) => result !== "failed" || failed.get(path) !== error?.message);
+}
+
+function findingEvents(open: readonly ReportedFinding[], { findings, outcomes = [] }: TargetReport): TargetEvent[] {
+  const known = new Map(open.map((finding) => [finding.path, finding]));
+  const told = new Map(outcomes.map(({ path, result }) => [path, result]));
+  const events: TargetEvent[] = [];
+  for (const finding of findings) {
+    const outcome = told.get(finding.path);
+    if (!isNews(finding, known.get(finding.path)) || outcome === "unreachable" || outcome === "adopted") continue;
+    const { path } = finding;
+    events.push({ type: typeOf(finding), path, message: describe(finding), detail: detailOf(finding) });
   }
-  const known = new Map((before?.findings ?? []).map((finding) => [finding.path, finding]));
-  const handled = new Set(outcomes.filter(({ result }) => result !== "failed").map(({ path }) => path));
-  for (const finding of after.findings) {
-    if (!isNews(finding, known.get(finding.path))) continue;
-    events.push({
-      ...base,
-      type: typeOf(finding),
-      path: finding.path,
-      message: describe(finding),
-      detail: detailOf(finding),
-    });
-  }
-  const open = new Set(after.findings.map(({ path }) => path));
-  for (const [path, finding] of known) {
-    if (open.has(path) || handled.has(path)) continue;
-    events.push({ ...base, type: "resolved", path, message: `${path} is in sync again (was ${finding.kind})` });
+  const now = new Set(findings.map(({ path }) => path));
+  for (const [path, { kind }] of known) {
+    const outcome = told.get(path);
+    if (now.has(path) || (outcome !== undefined && outcome !== "failed")) continue;
+    events.push({ type: "resolved", path, message: `${path} is in sync again (was ${kind})` });
   }
   return events;
 }
@@ -56,11 +60,13 @@ function typeOf({ kind }: ReportedFinding): string {
   return kind === "pending" || kind === "unmanaged" ? kind : "drifted";
 }
 
-function outcomeEvent(outcome: ReportedOutcome, finding: ReportedFinding | undefined): Omit<NewEvent, "environment"> {
+function outcomeEvent(outcome: ReportedOutcome, finding: ReportedFinding | undefined): TargetEvent {
   const { path, result, error } = outcome;
   const values = finding === undefined ? "" : `: ${show(finding.live)} → ${show(finding.desired)}`;
   const detail = finding === undefined ? {} : { detail: detailOf(finding) };
   switch (result) {
+    case "adopted":
+      return { type: result, path, message: `adopted the live value of ${path}${values}`, ...detail };
     case "healed":
     case "synced":
       return { type: result, path, message: `${result} ${path}${values}`, ...detail };
@@ -80,9 +86,9 @@ function outcomeEvent(outcome: ReportedOutcome, finding: ReportedFinding | undef
   }
 }
 
-function stateEvents(before: TargetReport | undefined, after: TargetReport): Omit<NewEvent, "environment">[] {
+function stateEvents(before: TargetReport | undefined, after: TargetReport): TargetEvent[] {
   const reason = after.error === undefined ? "" : `: ${after.error.message}`;
-  const events: Omit<NewEvent, "environment">[] = [];
+  const events: TargetEvent[] = [];
   const same = before?.state === after.state && before.error?.message === after.error?.message;
   if (!same && after.state === "Unknown")
     events.push({ type: "unknown", message: `the live side is unknown${reason}` });
@@ -96,8 +102,15 @@ function stateEvents(before: TargetReport | undefined, after: TargetReport): Omi
   return events;
 }
 
-function isLost({ state }: TargetReport): boolean {
-  return state === "Unknown" || state === "Failed";
+/** Whether the pass could not look: what it does not report is unknown, not gone. */
+export function isLost({ state, outcomes }: TargetReport): boolean {
+  return state === "Unknown" || (state === "Failed" && outcomes === undefined);
+}
+
+/** How loud an event is in the log. */
+export function levelOf(type: string): "info" | "warn" | "error" {
+  if (type === "failed" || type === "unknown") return "error";
+  return ["drifted", "refused", "unreachable", "moved"].includes(type) ? "warn" : "info";
 }
 
 /** One finding as a sentence. */

@@ -1,9 +1,10 @@
 import type { Finding } from "../core/finding.js";
-import type { Pointer } from "../core/pointer.js";
+import { keyName, keyOf, type ListScope, listScope, within } from "../core/lists.js";
+import { child, parsePointer, type Pointer } from "../core/pointer.js";
 import { decide, type Decision } from "../core/policy.js";
 import { looksSecretByValue } from "../core/sensitive.js";
-import type { Hash } from "../core/same.js";
-import type { Value } from "../core/value.js";
+import { type Hash, isSealed } from "../core/same.js";
+import { isList, isLiteral, isMap, type Value } from "../core/value.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { ReportedFinding } from "./report.js";
 import { sealOf, shortSeal } from "./seal.js";
@@ -58,30 +59,38 @@ export function judge(findings: readonly Finding[], options: JudgeOptions): read
   });
 }
 
-function isSensitive({ path, desired, live }: Finding, target: ReadyTarget): boolean {
+/**
+ * What was sealed in last applied stays sensitive when git no longer says why. A finding may be of a whole map or list: it is
+ * sensitive where something in it is.
+ */
+function isSensitive({ path, desired, live, lastApplied }: Finding, target: ReadyTarget): boolean {
+  const scope = parsePointer(path).reduce(within, listScope(target.lists));
   return (
-    target.sensitive(path) ||
-    looksSecretByValue(desired) ||
-    looksSecretByValue(live) ||
-    holdsSensitive(path, { desired, live }, target)
+    holdsSeal(lastApplied) ||
+    [desired, live].some((side) => looksSecretByValue(side) || namesSecret(side, { path, scope, target }))
   );
 }
 
-/** A finding may be of a whole map: it is sensitive where something in it is. */
-function holdsSensitive(
-  path: Pointer,
-  sides: { desired: Value | undefined; live: Value | undefined },
-  target: ReadyTarget,
-): boolean {
-  return [sides.desired, sides.live].some((side) => pointersIn(side, path).some(target.sensitive));
+function holdsSeal(value: Value | undefined): boolean {
+  if (isSealed(value)) return true;
+  return typeof value === "object" && value !== null && !isLiteral(value) && Object.values(value).some(holdsSeal);
 }
 
-function pointersIn(value: Value | undefined, path: Pointer): Pointer[] {
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, item]) => {
-    const pointer = `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    return [pointer, ...pointersIn(item as Value, pointer)];
-  });
+interface Place {
+  readonly path: Pointer;
+  readonly scope: ListScope;
+  readonly target: ReadyTarget;
+}
+
+function namesSecret(value: Value | undefined, { path, scope, target }: Place): boolean {
+  if (target.sensitive(path)) return true;
+  const below = (name: string, item: Value) =>
+    namesSecret(item, { path: child(path, name), scope: within(scope, name), target });
+  if (isMap(value)) return Object.entries(value).some(([name, item]) => below(name, item));
+  if (!isList(value)) return false;
+  // As findings name elements: by their key where they have one.
+  const key = keyName(scope);
+  return value.some((item, index) => below((key === undefined ? undefined : keyOf(item, key)) ?? String(index), item));
 }
 
 /** The finding as it may be shown, stored and sent. */

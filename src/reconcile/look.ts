@@ -1,8 +1,9 @@
 import { compare, type Comparison } from "../core/compare.js";
 import { TrueupError } from "../core/errors.js";
-import { lossRefusal } from "../core/guards.js";
+import { countLoss, lossRefusal } from "../core/guards.js";
+import { listScope } from "../core/lists.js";
 import type { Hash } from "../core/same.js";
-import { type Document, isMap, type Value } from "../core/value.js";
+import type { Document } from "../core/value.js";
 import type { Observation } from "../core/change.js";
 import { pointerGlobs } from "../lib/glob.js";
 import { bounded } from "../lib/timeout.js";
@@ -16,8 +17,8 @@ export interface Memory {
   /** Sealed; undefined before first contact. */
   readonly lastApplied: Document | undefined;
   readonly memo: Memo;
-  /** A person has said that what the live document lost is lost. */
-  readonly lossConfirmed: boolean;
+  /** How many settings that the live document lost a person has said to be lost. */
+  readonly confirmedLoss: number;
 }
 
 export interface LookOptions {
@@ -63,10 +64,7 @@ export async function look(options: LookOptions, signal: AbortSignal): Promise<L
     ...(ignore.length === 0 ? {} : { ignored: pointerGlobs(ignore.map(({ path }) => path)) }),
     hash,
   });
-  const lost = comparison.findings.filter(
-    ({ lastApplied, live }) => lastApplied !== undefined && live === undefined,
-  ).length;
-  if (!memory.lossConfirmed) guardAgainstLoss(options, lost);
+  const lost = lossIn(options, comparison, observation.document);
   return {
     observation,
     comparison,
@@ -75,10 +73,18 @@ export async function look(options: LookOptions, signal: AbortSignal): Promise<L
   };
 }
 
-function guardAgainstLoss({ environment, target, memory }: LookOptions, lost: number): void {
-  const known = settings(memory.lastApplied);
-  const refusal = lossRefusal({ target: target.name, known, lost }, environment.policy.guards);
-  if (refusal === undefined) return;
+/** @throws GUARD_REFUSED where more is gone than a person has confirmed */
+function lossIn(
+  { environment, target, memory }: LookOptions,
+  { findings }: Comparison,
+  live: Document,
+): number {
+  // What is gone and has no finding is gone from git, too.
+  if (memory.lastApplied === undefined || !findings.some((finding) => finding.live === undefined)) return 0;
+  const { known, lost } = countLoss(memory.lastApplied, live, listScope(target.lists));
+  const loss = { target: target.name, known, lost, confirmed: memory.confirmedLoss };
+  const refusal = lossRefusal(loss, environment.policy.guards);
+  if (refusal === undefined) return lost;
   throw new TrueupError("GUARD_REFUSED", `${refusal}; the read is not believed, and nothing is written`, {
     hint:
       `if they are really gone, say so with \`trueup sync ${environment.name} --confirm\`; ` +
@@ -88,10 +94,4 @@ function guardAgainstLoss({ environment, target, memory }: LookOptions, lost: nu
 
 function inForce(rules: readonly IgnoreRule[], today: string): readonly IgnoreRule[] {
   return rules.filter(({ until }) => until === undefined || today <= until);
-}
-
-function settings(value: Value | undefined): number {
-  if (value === undefined) return 0;
-  if (!isMap(value)) return 1;
-  return Object.values(value).reduce<number>((sum, item) => sum + settings(item), 0);
 }

@@ -1,8 +1,9 @@
 import { decodeDocument, encodeDocument, sealDocument } from "../core/sealed.js";
 import { looksSecretByValue } from "../core/sensitive.js";
+import type { Value } from "../core/value.js";
 import type { RenderedTarget } from "../render/rendered.js";
 import type { TargetRecord } from "../store/store.js";
-import { eventsOf } from "./events.js";
+import { eventsOf, isLost, levelOf } from "./events.js";
 import type { Look, Memory } from "./look.js";
 import type { TargetPass } from "./pass.js";
 import type { ReportedFinding, TargetReport } from "./report.js";
@@ -14,7 +15,7 @@ export function memoryOf(record: TargetRecord | undefined): Memory {
   return {
     lastApplied: record?.lastApplied === undefined ? undefined : decodeDocument(record.lastApplied),
     memo: status?.memo ?? {},
-    lossConfirmed: status?.lossConfirmed ?? false,
+    confirmedLoss: status?.confirmedLoss ?? 0,
   };
 }
 
@@ -24,7 +25,7 @@ export function memoryAfter(memory: Memory, seen: Look): Memory {
   return {
     lastApplied: seen.comparison.lastApplied,
     memo: Object.fromEntries(Object.entries(memory.memo).filter(([path]) => open.has(path))),
-    lossConfirmed: memory.lossConfirmed && seen.lost > 0,
+    confirmedLoss: Math.min(memory.confirmedLoss, seen.lost),
   };
 }
 
@@ -42,19 +43,21 @@ export async function remember(pass: TargetPass, target: RenderedTarget, left: L
   const { report, memory, written = new Map<string, ReportedFinding>() } = left;
   const before = record === undefined ? undefined : decodeStatus(record.status);
   const revision = environment.revision;
+  // What was open before nothing could be said is still open: it is no news when the target is back.
+  const open = isLost(report) ? (before?.open ?? []) : report.findings;
+  const events = eventsOf({ environment: environment.name, revision, before, after: report, written });
   const next: TargetRecord = {
     ...lastAppliedText(pass, target, memory),
-    status: encodeStatus({ report, memo: memory.memo, lossConfirmed: memory.lossConfirmed }),
-    // The revision that the target was last in sync with or written from; an unchanged target keeps its old one.
-    revision: record?.revision ?? revision,
+    status: encodeStatus({ report, memo: memory.memo, confirmedLoss: memory.confirmedLoss, open }),
+    revision,
   };
-  const events = eventsOf({ environment: environment.name, revision, before: before?.report, after: report, written });
-  const changed = record?.lastApplied !== next.lastApplied || record?.status !== next.status || events.length > 0;
-  if (!changed) return report;
+  const changed =
+    record?.lastApplied !== next.lastApplied || record?.status !== next.status || record.revision !== revision;
+  if (!changed && events.length === 0) return report;
   const store = await session.store();
-  await store.records.save(environment.name, report.name, { record: { ...next, revision }, events });
+  await store.records.save(environment.name, report.name, { record: next, events });
   for (const { type, path, message } of events) {
-    session.log.info(
+    session.log[levelOf(type)](
       { environment: environment.name, target: report.name, event: type, path, revision: revision.slice(0, 10) },
       message,
     );
@@ -71,8 +74,7 @@ function lastAppliedText(
   if (lastApplied === undefined) return {};
   // A target that does not load has nothing new to say, and nothing to tell what is sensitive by.
   if ("error" in target) return record?.lastApplied === undefined ? {} : { lastApplied: record.lastApplied };
-  const sensitive = (pointer: string, value: unknown) =>
-    target.sensitive(pointer) || (typeof value === "string" && looksSecretByValue(value));
+  const sensitive = (pointer: string, value: Value) => target.sensitive(pointer) || looksSecretByValue(value);
   return {
     lastApplied: encodeDocument(sealDocument(lastApplied, { sensitive, lists: target.lists, hash: session.hash() })),
   };

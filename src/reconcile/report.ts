@@ -24,7 +24,7 @@ export interface ReportedFinding {
 /** What became of one write. */
 export interface ReportedOutcome {
   readonly path: Pointer;
-  readonly result: "healed" | "synced" | "pendingRestart" | "moved" | "unreachable" | "failed";
+  readonly result: "healed" | "synced" | "adopted" | "pendingRestart" | "moved" | "unreachable" | "failed";
   readonly error?: ReportedError;
 }
 

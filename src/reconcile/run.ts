@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import PQueue from "p-queue";
 import { desiredState, tipOf } from "./desired.js";
-import { refresh } from "./environment.js";
+import { forgetOthers, refresh } from "./environment.js";
 import { asTrueupError } from "./pass.js";
 import type { Session } from "./session.js";
 import { type TargetLoop, targetLoop } from "./target-loop.js";
@@ -52,7 +52,13 @@ export function runController(session: Session): Controller {
       const revision = tipOf(session, name, known);
       const environment = await desiredState(session, { environment: name, revision, signal: stop });
       for (const target of environment.targets) loopOf(`${name}/${target.name}`).update(environment, target);
-      wanted.set(name, new Set(environment.targets.map((target) => target.name)));
+      const named = environment.targets.map((target) => target.name);
+      const before = wanted.get(name);
+      wanted.set(name, new Set(named));
+      // At the start, too: targets may have gone while no controller ran.
+      if (before === undefined || [...before].some((target) => !named.includes(target))) {
+        await forgetOthers(session, name, { named, revision });
+      }
     } catch (error) {
       if (!stop.aborted) logFault({ environment: name }, error);
     }

@@ -1,36 +1,42 @@
 import type { Value } from "../core/value.js";
 import { parseJson, stringifyJson } from "../lib/json.js";
 import type { Memo } from "./judge.js";
-import type { TargetReport } from "./report.js";
+import type { ReportedFinding, TargetReport } from "./report.js";
 
 /** What the store keeps of a target beside last applied: how the last pass left it, as it may be shown. */
 export interface Status {
   readonly report: TargetReport;
   readonly memo: Memo;
-  readonly lossConfirmed: boolean;
+  /** See `Memory`. */
+  readonly confirmedLoss: number;
+  /** The findings as of the last pass that could look: the report has none while the target is unknown. */
+  readonly open: readonly ReportedFinding[];
 }
 
 /** JSON text; equal statuses have equal texts. */
-export function encodeStatus({ report, memo, lossConfirmed }: Status): string {
-  // Outcomes are the pass's own news, told once in the history; the status is what stays.
-  const lasting: Record<string, unknown> = { ...report };
-  delete lasting.outcomes;
-  return stringifyJson(plain({ report: lasting, memo, lossConfirmed }));
+export function encodeStatus({ report, memo, confirmedLoss, open }: Status): string {
+  // Outcomes are the pass's own news, told once in the history; what stays is what fails, and will again.
+  const { outcomes = [], ...rest } = report;
+  const failed = outcomes.filter(({ result }) => result === "failed");
+  const lasting = failed.length === 0 ? rest : { ...rest, outcomes: failed };
+  // The same findings twice would double the row.
+  const apart = open === report.findings ? {} : { open };
+  return stringifyJson(plain({ report: lasting, memo, confirmedLoss, ...apart }));
 }
 
 /** What the store said, or undefined where it says nothing that can be read: then the next pass writes it anew. */
 export function decodeStatus(text: string): Status | undefined {
   try {
     const status: unknown = parseJson(text);
-    return isStatus(status) ? status : undefined;
+    return isStatus(status) ? { ...status, open: status.open ?? status.report.findings } : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isStatus(value: unknown): value is Status {
+function isStatus(value: unknown): value is Omit<Status, "open"> & { open?: Status["open"] } {
   return (
-    typeof value === "object" && value !== null && "report" in value && "memo" in value && "lossConfirmed" in value
+    typeof value === "object" && value !== null && "report" in value && "memo" in value && "confirmedLoss" in value
   );
 }
 

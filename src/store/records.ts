@@ -15,6 +15,10 @@ const SAVE = `
   )
   ${INSERT_EVENTS}`;
 
+const REMOVE = `
+  WITH removed AS (DELETE FROM trueup.target WHERE environment = $8 AND target = ANY ($9))
+  ${INSERT_EVENTS}`;
+
 interface Row {
   target: string;
   last_applied: string | null;
@@ -31,6 +35,9 @@ export function targetRecords(query: Query): TargetRecords {
     save: async (environment, target, { record, events }) => {
       const { lastApplied = null, status, revision = null } = record;
       await query(SAVE, [...eventColumns(events), environment, target, lastApplied, status, revision]);
+    },
+    remove: async (environment, targets, events) => {
+      await query(REMOVE, [...eventColumns(events), environment, [...targets]]);
     },
   };
 }

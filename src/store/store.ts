@@ -21,6 +21,8 @@ export interface TargetRecords {
     target: string,
     update: { record: TargetRecord; events: readonly NewEvent[] },
   ): Promise<void>;
+  /** Forgets targets that git no longer names, with the events that say so: if they come back, that is first contact. */
+  remove(environment: string, targets: readonly string[], events: readonly NewEvent[]): Promise<void>;
 }
 
 export interface TargetRecord {

@@ -93,6 +93,16 @@ export function describeStore(world: StoreWorld): void {
         expect(await types()).toEqual(["healed", "drifted"]);
       });
 
+      it("of targets that git no longer names are forgotten, with the event that says so", async () => {
+        const record = { status: "{}" };
+        for (const target of ["settings", "broker"]) await store.records.save("prod", target, { record, events: [] });
+        await store.records.save("dev", "settings", { record, events: [] });
+        await store.records.remove("prod", ["settings"], [event({ type: "retired" })]);
+        expect(await store.records.load("prod")).toEqual(new Map([["broker", record]]));
+        expect((await store.records.load("dev")).size).toBe(1);
+        expect((await store.history.list({ limit: 10 })).map(({ type }) => type)).toEqual(["retired"]);
+      });
+
       it("of one environment are read with one query", async () => {
         const counted = await place.connect();
         const another = await storeOn(counted, {});
