@@ -61,12 +61,22 @@ const SETTINGS = [
 const PASSED_ON = /^GIT_(SSH_VARIANT|SSL_\w+|CONFIG_GLOBAL|CONFIG_SYSTEM|CONFIG_NOSYSTEM)$/;
 const LEFT_OUT = /^(GIT_.*|EDITOR|VISUAL|PAGER|PREFIX|SSH_ASKPASS)$/i;
 
+/**
+ * Loads simple-git with its debug output off: `DEBUG=*` makes it print the environment of each child, and the credential is
+ * in there. The variable is read as the library loads; a name with a minus is left out whatever else it says.
+ */
+async function loadLibrary() {
+  const { DEBUG } = process.env;
+  if (DEBUG !== undefined && !DEBUG.includes("-simple-git*")) process.env.DEBUG = `${DEBUG},-simple-git*`;
+  return import("simple-git");
+}
+
 async function run<T>(
   place: Place,
   task: (instance: SimpleGit) => PromiseLike<T>,
   { signal, input }: { signal: AbortSignal; input?: string },
 ): Promise<T> {
-  const { simpleGit } = await import("simple-git");
+  const { simpleGit } = await loadLibrary();
   await mkdir(dirname(place.folder), { recursive: true });
   // By hand, not AbortSignal.any: its signals stay in memory as long as one of their sources lives, which here is for ever.
   const stop = new AbortController();

@@ -414,6 +414,21 @@ describe("credentials", () => {
     await expect(refreshing).rejects.toThrow();
   });
 
+  it("prints no token where DEBUG asks every library to say what it does", async () => {
+    await repository.commit({});
+    const script = `
+      import { openSource } from ${JSON.stringify(new URL("../../src/git/source.ts", import.meta.url).href)};
+      const [url, folder] = process.argv.slice(-2);
+      await (await openSource({ url, folder, token: process.env.THE_TOKEN })).refresh(new AbortController().signal);`;
+    const args = ["--import", "tsx", "--input-type=module", "-e", script, `${server.url}/repo${count}`, mirror];
+    const child = spawn(process.execPath, args, { env: { ...process.env, DEBUG: "*", THE_TOKEN: TOKEN } });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(child, "exit")) as [number];
+    expect(code).toBe(0);
+    for (const spelling of spellings()) expect(said).not.toContain(spelling);
+  });
+
   it("does not ask elsewhere for a credential, nor take one along to another server", async () => {
     await repository.commit({});
     const elsewhere = await startGitServer({ root, token: "other" });
