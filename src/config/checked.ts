@@ -51,7 +51,9 @@ export function check<T>(file: CheckedFile, options: CheckOptions<T>): T {
   const { schema, code, at = [], alsoKnown = [] } = options;
   const result = schema.safeParse("value" in options ? options.value : file.value);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  const { issues } = result.error;
+  // A misspelt key is also a missing one: the first says more.
+  const issue = issues.find(({ code: kind }) => kind === "unrecognized_keys") ?? issues[0];
   if (issue === undefined) throw new TrueupError(code, `${file.file} is not valid`);
   throw issueError(issue, { file, schema, code, at, alsoKnown });
 }
@@ -75,8 +77,26 @@ function issueError(issue: z.core.$ZodIssue, context: IssueContext): TrueupError
       hint: suggestion(key, [...keysAt(schema, issue.path), ...(issue.path.length === 0 ? alsoKnown : [])]),
     });
   }
+  return new TrueupError(code, `${named} ${faultOf(issue)}`, { where: file.place(path) });
+}
+
+function faultOf(issue: z.core.$ZodIssue): string {
   const message = issue.message.replace(/^Invalid (input|option|string): /, "");
-  return new TrueupError(code, `${named}: ${message}`, { where: file.place(path) });
+  const [, expected] = /^expected (\w+), received undefined$/.exec(message) ?? [];
+  if (expected !== undefined) return `is missing: expected ${article(expected)}`;
+  if (issue.code === "invalid_union" && issue.discriminator !== undefined) {
+    const options =
+      "options" in issue && Array.isArray(issue.options) ? `: expected ${issue.options.join(" or ")}` : "";
+    return `has no known \`${issue.discriminator}\`${options}`;
+  }
+  return `is not valid: ${message}`;
+}
+
+/** zod's names of types in words of a YAML file. */
+function article(type: string): string {
+  return (
+    { object: "a map", record: "a map", array: "a list", string: "a text", int: "a whole number" }[type] ?? `a ${type}`
+  );
 }
 
 /** The keys that a strict schema knows at a path, looked up through optionals, defaults, records, lists and unions. */

@@ -66,7 +66,7 @@ describe("output", () => {
       expect(rows[0]).toContain("…");
     }
     const piped = await world.run(["render", "dev", "--explain"]);
-    expect(piped.stdout).toContain(`"${"x".repeat(60)}"  environments/dev/host/app.yaml:3000:11\n`);
+    expect(piped.stdout).toContain(`"${"x".repeat(60)}"  environments/dev/host/app.yaml:3000:15\n`);
   });
 
   it.skipIf(noTerminal !== undefined)(
