@@ -6,8 +6,14 @@ const SECRET_WORDS: ReadonlySet<string> = new Set([
   ...["apikey", "apikeys", "credential", "credentials", "dsn", "webhook"],
 ]);
 
-/** `scheme://user:password@host`: an address that carries a credential, whatever the setting is called. */
-const CREDENTIAL_URL = /[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:[^/\s@]+@/i;
+/** Texts that carry a credential, whatever the setting is called. Each is linear: no part can match what the next one begins with. */
+const CREDENTIALS: readonly RegExp[] = [
+  // scheme://user:password@host
+  /:\/\/[^/\s:@]*:[^/\s@]+@/,
+  // host=db password=… (libpq), Server=db;Pwd=…; (ADO), ?user=u&password=… (JDBC), AccountKey=…
+  /(?:password|passwd|pwd|secret|token|(?:api|access|account)[ _-]?key)["']?[ \t]*[=:][ \t]*["']?[^\s"';&]/i,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+];
 
 /** Whether a name looks like a secret's: one of its words is `password`, `token`, `key`, …; `keyboard` and `monkey` are not. */
 export function looksSecretByName(pointer: Pointer): boolean {
@@ -21,7 +27,7 @@ export function looksSecretByName(pointer: Pointer): boolean {
 }
 
 export function looksSecretByValue(value: Value | undefined): boolean {
-  if (typeof value === "string") return CREDENTIAL_URL.test(value);
+  if (typeof value === "string") return CREDENTIALS.some((pattern) => pattern.test(value));
   return (
     typeof value === "object" &&
     value !== null &&

@@ -25,12 +25,12 @@ export async function desiredState(session: Session, options: DesiredOptions): P
   const source = await session.source();
   const trees = await Promise.all(FOLDERS.map((folder) => source.treeId(revision, folder)));
   const known = session.rendered.get(environment);
-  const key = JSON.stringify([trees, config]);
+  const key = JSON.stringify([trees, config], (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
   if (known?.key === key && (await unchanged(known.secrets, (name) => session.secret(environment, name)))) {
     return known.environment.revision === revision ? known.environment : { ...known.environment, revision };
   }
   await source.verify(revision);
-  const secrets = new Map<string, string>();
+  const secrets = new Map<string, string | undefined>();
   const rendered = await renderEnvironment({
     environment,
     revision,
@@ -38,6 +38,8 @@ export async function desiredState(session: Session, options: DesiredOptions): P
     kinds: targetKinds,
     connections: { declared: config.connections, source: session.config.source },
     secret: async (name) => {
+      // One that is missing is remembered as such: when it is there, the target is rendered anew.
+      secrets.set(name, undefined);
       const value = await session.secret(environment, name);
       secrets.set(name, value);
       return value;
@@ -48,7 +50,7 @@ export async function desiredState(session: Session, options: DesiredOptions): P
 }
 
 async function unchanged(
-  known: ReadonlyMap<string, string>,
+  known: ReadonlyMap<string, string | undefined>,
   resolve: (name: string) => Promise<string>,
 ): Promise<boolean> {
   for (const [name, value] of known) {

@@ -90,20 +90,27 @@ async function overTargets(session: Session, pass: EnvironmentPass, work: OverTa
     ]);
     const chosen = choose(environment, pass.targets);
     const queue = pass.queue ?? new PQueue({ concurrency: session.config.concurrency });
-    const targets = await queue.addAll(
-      chosen.map((target) => async () => {
-        const context = {
-          session,
-          environment,
-          record: known.records.get(target.name),
-          suspended: known.suspended,
-          signal,
-        };
-        const report = await work(context, target);
-        progress?.(report);
-        return report;
-      }),
+    const passes = await Promise.allSettled(
+      chosen.map((target) =>
+        queue.add(async () => {
+          const context = {
+            session,
+            environment,
+            record: known.records.get(target.name),
+            suspended: known.suspended,
+            signal,
+          };
+          const report = await work(context, target);
+          progress?.(report);
+          return report;
+        }),
+      ),
     );
+    // Not before all are done: nobody may close the session under a write that is in hand.
+    const targets = passes.map((settled) => {
+      if (settled.status === "rejected") throw settled.reason;
+      return settled.value;
+    });
     const state = known.suspended ? "Suspended" : worst(targets.map((target) => target.state));
     return { name, revision, state, ...warningsOf(environment), targets };
   } catch (error) {

@@ -92,7 +92,8 @@ function stateEvents(before: TargetReport | undefined, after: TargetReport): Tar
   const same = before?.state === after.state && before.error?.message === after.error?.message;
   if (!same && after.state === "Unknown")
     events.push({ type: "unknown", message: `the live side is unknown${reason}` });
-  if (!same && after.state === "Failed") events.push({ type: "failed", message: `failed${reason}` });
+  // A write that failed has its own event.
+  if (!same && after.state === "Failed" && isLost(after)) events.push({ type: "failed", message: `failed${reason}` });
   if (before !== undefined && isLost(before) && !isLost(after)) {
     events.push({ type: "recovered", message: `recovered: ${before.state} → ${after.state}` });
   }

@@ -5,6 +5,8 @@ import type { Session } from "./session.js";
 interface Shared {
   readonly lease: Promise<Lease | undefined>;
   holders: number;
+  /** It ran out under its holders: who comes now takes a new one. */
+  isLost: boolean;
 }
 
 const shared = new WeakMap<Session, Map<string, Shared>>();
@@ -28,7 +30,9 @@ export async function withLease<T>(
 ): Promise<Held<T>> {
   const leases = shared.get(session) ?? new Map<string, Shared>();
   shared.set(session, leases);
-  const entry = leases.get(environment) ?? { lease: acquire(session, environment, patience), holders: 0 };
+  const known = leases.get(environment);
+  const entry =
+    known?.isLost === false ? known : { lease: acquire(session, environment, patience), holders: 0, isLost: false };
   leases.set(environment, entry);
   entry.holders += 1;
   try {
@@ -37,11 +41,12 @@ export async function withLease<T>(
       const by = await (await session.store()).leases.holder(environment);
       return { held: false, by: by ?? "another controller" };
     }
+    lease.lost.addEventListener("abort", () => (entry.isLost = true), { once: true });
     return { held: true, result: await work(lease.lost) };
   } finally {
     entry.holders -= 1;
     if (entry.holders === 0) {
-      leases.delete(environment);
+      if (leases.get(environment) === entry) leases.delete(environment);
       await entry.lease.then((lease) => lease?.release()).catch(ignore);
     }
   }

@@ -74,11 +74,7 @@ export async function look(options: LookOptions, signal: AbortSignal): Promise<L
 }
 
 /** @throws GUARD_REFUSED where more is gone than a person has confirmed */
-function lossIn(
-  { environment, target, memory }: LookOptions,
-  { findings }: Comparison,
-  live: Document,
-): number {
+function lossIn({ environment, target, memory }: LookOptions, { findings }: Comparison, live: Document): number {
   // What is gone and has no finding is gone from git, too.
   if (memory.lastApplied === undefined || !findings.some((finding) => finding.live === undefined)) return 0;
   const { known, lost } = countLoss(memory.lastApplied, live, listScope(target.lists));

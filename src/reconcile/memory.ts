@@ -1,19 +1,17 @@
-import { decodeDocument, encodeDocument, sealDocument } from "../core/sealed.js";
-import { looksSecretByValue } from "../core/sensitive.js";
-import type { Value } from "../core/value.js";
 import type { RenderedTarget } from "../render/rendered.js";
 import type { TargetRecord } from "../store/store.js";
 import { eventsOf, isLost, levelOf } from "./events.js";
+import { readLastApplied, writeLastApplied } from "./last-applied.js";
 import type { Look, Memory } from "./look.js";
 import type { TargetPass } from "./pass.js";
 import type { ReportedFinding, TargetReport } from "./report.js";
 import { decodeStatus, encodeStatus } from "./status.js";
 
 /** What the store has of a target, for a pass to work with. A record that cannot be read is first contact. */
-export function memoryOf(record: TargetRecord | undefined): Memory {
+export function memoryOf(record: TargetRecord | undefined, target: RenderedTarget): Memory {
   const status = record === undefined ? undefined : decodeStatus(record.status);
   return {
-    lastApplied: record?.lastApplied === undefined ? undefined : decodeDocument(record.lastApplied),
+    lastApplied: readLastApplied(record?.lastApplied, target),
     memo: status?.memo ?? {},
     confirmedLoss: status?.confirmedLoss ?? 0,
   };
@@ -44,7 +42,7 @@ export async function remember(pass: TargetPass, target: RenderedTarget, left: L
   const before = record === undefined ? undefined : decodeStatus(record.status);
   const revision = environment.revision;
   // What was open before nothing could be said is still open: it is no news when the target is back.
-  const open = isLost(report) ? (before?.open ?? []) : report.findings;
+  const open = isLost(report) ? stillOpen(before?.open ?? [], report) : report.findings;
   const events = eventsOf({ environment: environment.name, revision, before, after: report, written });
   const next: TargetRecord = {
     ...lastAppliedText(pass, target, memory),
@@ -65,17 +63,18 @@ export async function remember(pass: TargetPass, target: RenderedTarget, left: L
   return report;
 }
 
-/** Last applied as the store may hold it: sensitive settings as their keyed hash. */
+function stillOpen(open: readonly ReportedFinding[], { outcomes = [] }: TargetReport): readonly ReportedFinding[] {
+  const settled = new Set(outcomes.filter(({ result }) => result !== "failed").map(({ path }) => path));
+  return open.filter(({ path }) => !settled.has(path));
+}
+
 function lastAppliedText(
-  { session, record }: TargetPass,
+  pass: TargetPass,
   target: RenderedTarget,
   { lastApplied }: Memory,
 ): { lastApplied?: string } {
   if (lastApplied === undefined) return {};
   // A target that does not load has nothing new to say, and nothing to tell what is sensitive by.
-  if ("error" in target) return record?.lastApplied === undefined ? {} : { lastApplied: record.lastApplied };
-  const sensitive = (pointer: string, value: Value) => target.sensitive(pointer) || looksSecretByValue(value);
-  return {
-    lastApplied: encodeDocument(sealDocument(lastApplied, { sensitive, lists: target.lists, hash: session.hash() })),
-  };
+  if ("error" in target) return pass.record?.lastApplied === undefined ? {} : { lastApplied: pass.record.lastApplied };
+  return { lastApplied: writeLastApplied(pass, target, lastApplied) };
 }

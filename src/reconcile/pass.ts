@@ -52,7 +52,12 @@ const FAULTS_OF_GIT: ReadonlySet<ErrorCode> = new Set([
     "DOCUMENT_UNREPRESENTABLE",
   ] as const),
   ...(["POLICY_INVALID", "SECRET_MISSING", "TARGET_REFUSED", "TARGET_CONFLICT"] as const),
+  ...(["GIT_REVISION_MISSING", "GIT_UNSUPPORTED", "GIT_UNSIGNED"] as const),
 ]);
+
+export function isFaultOfGit({ code }: TrueupError): boolean {
+  return FAULTS_OF_GIT.has(code);
+}
 
 /** The report of a target about which nothing can be said. */
 export function broken(target: { name: string; kindName: string }, error: unknown): TargetReport {
@@ -60,7 +65,7 @@ export function broken(target: { name: string; kindName: string }, error: unknow
   return {
     name: target.name,
     kind: target.kindName,
-    state: FAULTS_OF_GIT.has(known.code) ? "Failed" : "Unknown",
+    state: isFaultOfGit(known) ? "Failed" : "Unknown",
     error: reportError(known, known.where === undefined ? undefined : formatPlace(known.where)),
     findings: [],
   };

@@ -1,5 +1,5 @@
 import type { Change } from "../core/change.js";
-import type { Finding } from "../core/finding.js";
+import { changeOf, type Finding } from "../core/finding.js";
 import { blastRefusal } from "../core/guards.js";
 import type { Guards } from "../core/policy.js";
 import type { Judged } from "./judge.js";
@@ -25,22 +25,27 @@ export interface PlanOptions {
   readonly wishes: Wishes;
   readonly guards: Guards;
   readonly managed: number;
+  /** Whether the target is git's alone: settings that git does not name are git's to remove. */
+  readonly exclusive: boolean;
 }
 
 /** What shall be written, of what was found. Pure. */
-export function planOf(judged: readonly Judged[], { wishes, guards, managed }: PlanOptions): Plan {
-  const findings = judged.filter((one) => isWanted(one, wishes)).map(({ finding }) => finding);
+export function planOf(judged: readonly Judged[], options: PlanOptions): Plan {
+  const { wishes, guards, managed, exclusive } = options;
+  const findings = judged.filter((one) => isWanted(one, { ...wishes, exclusive })).map(({ finding }) => finding);
   return {
     findings,
-    changes: findings.map(({ path, live, desired }) => ({ path, expected: live, desired })),
+    changes: findings.map(changeOf),
     refusal: wishes.confirm ? undefined : blastRefusal(findings, managed, guards.blastRadius),
   };
 }
 
-function isWanted({ finding, decision, note }: Judged, { sync, adopt }: Wishes): boolean {
+function isWanted(
+  { finding, decision, note }: Judged,
+  { sync, adopt, exclusive }: Wishes & { exclusive: boolean },
+): boolean {
   if (adopt === "live") return false;
-  // An unmanaged setting is git's to remove only where the policy's own words reach it: in an exclusive target.
-  if (adopt === "desired" && finding.kind !== "unmanaged") return true;
+  if (adopt === "desired" && (finding.kind !== "unmanaged" || exclusive)) return true;
   if (finding.kind === "pending" && sync) return note === undefined;
   return decision.actions.includes("heal") || decision.actions.includes("sync");
 }

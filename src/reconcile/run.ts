@@ -1,10 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import PQueue from "p-queue";
+import type { TrueupError } from "../core/errors.js";
+import { joined } from "../lib/signals.js";
+import { DEFAULT_POLICY } from "../policies/drift.js";
+import type { RenderedEnvironment } from "../render/rendered.js";
 import { desiredState, tipOf } from "./desired.js";
-import { forgetOthers, refresh } from "./environment.js";
-import { asTrueupError } from "./pass.js";
+import { forgetOthers, knowledge, refresh } from "./environment.js";
+import { asTrueupError, isFaultOfGit } from "./pass.js";
 import type { Session } from "./session.js";
+import { decodeStatus } from "./status.js";
 import { type TargetLoop, targetLoop } from "./target-loop.js";
+
+/** How long targets wait for git before they are looked at with what git said last, in milliseconds. */
+const GIT_PATIENCE = 5_000;
 
 /** How many environments are rendered at the same time: rendering is work for the processor. */
 const RENDERING = 4;
@@ -25,31 +33,50 @@ export interface Controller {
 export function runController(session: Session): Controller {
   const { stop, log } = session;
   const passes = new PQueue({ concurrency: session.config.concurrency });
+  // Targets that failed last time have places of their own: however many hang, those that answer wait for none of them.
+  const doubtful = new PQueue({ concurrency: session.config.concurrency });
   const loops = new Map<string, TargetLoop>();
   /** The targets of each environment, as git named them last. */
   const wanted = new Map<string, ReadonlySet<string>>();
   let branches: ReadonlyMap<string, string> | undefined;
+  let asking: Promise<void> | undefined;
   let wake = new AbortController();
   let lastFault = "";
 
+  /** Asks git, unless it is being asked. */
+  function ask(): Promise<void> {
+    asking ??= refresh(session, stop)
+      .then(
+        (tips) => {
+          branches = tips;
+        },
+        (error: unknown) => {
+          if (!stop.aborted) logFault({ event: "git" }, error);
+        },
+      )
+      .finally(() => {
+        asking = undefined;
+      });
+    return asking;
+  }
+
   async function cycle(): Promise<void> {
-    try {
-      branches = await refresh(session, stop);
-    } catch (error) {
-      if (stop.aborted) return;
-      logFault({ event: "git" }, error);
-      // The mirror still has what git said last: targets are kept true to that.
-      branches ??= await mirrored(session);
-    }
-    const known = branches;
+    passes.concurrency = doubtful.concurrency = session.config.concurrency;
+    const asked = ask();
+    if (!(await settlesWithin(asked, GIT_PATIENCE))) void asked.then(tick);
+    // The mirror still has what git said last: targets are kept true to that.
+    const known = branches ?? (await mirrored(session).catch(() => new Map<string, string>()));
+    // Nothing was ever heard of git: that a branch is not there is no news yet.
+    if (stop.aborted || (branches === undefined && known.size === 0)) return;
     const rendering = new PQueue({ concurrency: RENDERING });
     await rendering.addAll([...session.config.environments.keys()].map((name) => () => renderInto(name, known)));
     await retire();
   }
 
   async function renderInto(name: string, known: ReadonlyMap<string, string>): Promise<void> {
+    let revision: string | undefined;
     try {
-      const revision = tipOf(session, name, known);
+      revision = tipOf(session, name, known);
       const environment = await desiredState(session, { environment: name, revision, signal: stop });
       for (const target of environment.targets) loopOf(`${name}/${target.name}`).update(environment, target);
       const named = environment.targets.map((target) => target.name);
@@ -60,15 +87,30 @@ export function runController(session: Session): Controller {
         await forgetOthers(session, name, { named, revision });
       }
     } catch (error) {
-      if (!stop.aborted) logFault({ environment: name }, error);
+      if (stop.aborted) return;
+      logFault({ environment: name }, error);
+      const fault = asTrueupError(error);
+      if (isFaultOfGit(fault)) await fail(name, { revision, fault }).catch(ignore);
+    }
+  }
+
+  /** An environment that git no longer describes fails every target that it had: nothing live is touched, and status says so. */
+  async function fail(name: string, { revision, fault }: { revision: string | undefined; fault: TrueupError }) {
+    const { records } = await knowledge(session, name);
+    for (const [target, record] of records) {
+      const kindName = decodeStatus(record.status)?.report.kind ?? "";
+      const environment: RenderedEnvironment = {
+        ...{ name, revision: revision ?? record.revision ?? "", sync: "manual", prune: false },
+        ...{ policy: DEFAULT_POLICY, targets: [], warnings: [] },
+      };
+      loopOf(`${name}/${target}`).update(environment, { name: target, kindName, error: fault });
     }
   }
 
   function loopOf(key: string): TargetLoop {
     const known = loops.get(key);
     if (known !== undefined) return known;
-    const schedule = (pass: () => Promise<void>) => passes.add(pass);
-    const loop = targetLoop(session, { schedule, interval: session.config.interval });
+    const loop = targetLoop(session, (pass, failing) => (failing ? doubtful : passes).add(pass));
     loops.set(key, loop);
     return loop;
   }
@@ -81,6 +123,7 @@ export function runController(session: Session): Controller {
       if (named) continue;
       loops.delete(key);
       await loop.stop();
+      await session.release(environment, target);
     }
   }
 
@@ -102,21 +145,43 @@ export function runController(session: Session): Controller {
     while (!stop.aborted) {
       // ±10 %, so that many controllers do not ask one git server in the same second.
       const pause = session.config.interval * (0.9 + Math.random() / 5);
-      await delay(pause, undefined, { signal: AbortSignal.any([stop, wake.signal]) }).catch(() => undefined);
+      const woken = joined([stop, wake.signal]);
+      await delay(pause, undefined, { signal: woken.signal }).catch(ignore);
+      woken.release();
       if (!left()) await cycle();
     }
     await Promise.all([...loops.values()].map((loop) => loop.stop()));
-    await passes.onIdle();
+    await Promise.all([passes.onIdle(), doubtful.onIdle()]);
+  }
+
+  function tick(): void {
+    wake.abort();
+    wake = new AbortController();
   }
 
   return {
-    tick() {
-      wake.abort();
-      wake = new AbortController();
-    },
+    tick,
     settled: first.then(() => passes.onIdle()),
     done: forever(),
   };
+}
+
+/** Whether the work is done in time; it goes on where it is not. */
+async function settlesWithin(work: Promise<void>, milliseconds: number): Promise<boolean> {
+  const enough = new AbortController();
+  const { signal } = enough;
+  try {
+    return await Promise.race([
+      work.then(() => true),
+      delay(milliseconds, false, { signal, ref: false }).catch(() => false),
+    ]);
+  } finally {
+    enough.abort();
+  }
+}
+
+function ignore(): void {
+  // Woken, or the store is away: the next cycle is not far.
 }
 
 /** The branches as the mirror has them, for a start without the remote. */

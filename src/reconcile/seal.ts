@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TrueupError } from "../core/errors.js";
 import { listScope } from "../core/lists.js";
 import type { Pointer } from "../core/pointer.js";
 import { canonical, type Hash } from "../core/same.js";
@@ -32,27 +33,52 @@ export function shortSeal(hash: Hash, path: Pointer, value: Value): string {
 
 const NO_LISTS = listScope({});
 
+const KEY_BYTES = 32;
+
 function readOrMakeKey(stateDirectory: string): Buffer {
   const file = join(stateDirectory, "seal.key");
   try {
-    return Buffer.from(readFileSync(file, "utf8").trim(), "hex");
+    return readKey(file) ?? makeKey(stateDirectory, file) ?? readOrMakeKey(stateDirectory);
   } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
-  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
-  const key = randomBytes(32);
-  try {
-    // `wx`: of two processes that start at once, one makes the key and the other reads it.
-    writeFileSync(file, `${key.toString("hex")}\n`, { mode: 0o600, flag: "wx" });
-    return key;
-  } catch (error) {
-    if (typeof error === "object" && error !== null && "code" in error && error.code === "EEXIST") {
-      return readOrMakeKey(stateDirectory);
-    }
-    throw error;
+    if (error instanceof TrueupError) throw error;
+    throw new TrueupError("STORE_FAILED", `the seal key ${file} cannot be read or made (${codeOf(error)})`, {
+      hint: "let the user that runs Trueup own `stateDirectory`",
+      cause: error,
+    });
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === "ENOENT";
+function readKey(file: string): Buffer | undefined {
+  try {
+    const text = readFileSync(file, "utf8").trim();
+    // Anything shorter would be a key that can be guessed.
+    if (/^[0-9a-f]{64}$/.test(text)) return Buffer.from(text, "hex");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  throw new TrueupError("STORE_FAILED", `the seal key ${file} is damaged`, {
+    hint: "bring it back from a backup, or remove it: sensitive settings are then met for the first time, and not overwritten",
+  });
+}
+
+/** Undefined where another process made one first. Whole or not there at all, however this process ends. */
+function makeKey(stateDirectory: string, file: string): Buffer | undefined {
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  const key = randomBytes(KEY_BYTES);
+  const draft = `${file}.${randomBytes(4).toString("hex")}`;
+  writeFileSync(draft, `${key.toString("hex")}\n`, { mode: 0o600, flag: "wx", flush: true });
+  try {
+    linkSync(draft, file);
+    return key;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return undefined;
+    throw error;
+  } finally {
+    unlinkSync(draft);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }

@@ -31,6 +31,8 @@ export interface Session {
   store(): Promise<Store>;
   /** The open target for what git says of it now; opened anew when its spec or connection changed. */
   target(environment: string, target: ReadyTarget): Promise<Target>;
+  /** Ends the connections of a target that nobody works with any more. */
+  release(environment: string, name: string): Promise<void>;
   /** What the last rendering of each environment gave; `desired.ts` keeps it. */
   readonly rendered: Map<string, Rendering>;
   /**
@@ -45,8 +47,8 @@ export interface Rendering {
   /** The trees and the configuration that it was made from. */
   readonly key: string;
   readonly environment: RenderedEnvironment;
-  /** The values that it took: where one changed, it is made anew. */
-  readonly secrets: ReadonlyMap<string, string>;
+  /** The values that it took, undefined for one that was missing: where one changed, it is made anew. */
+  readonly secrets: ReadonlyMap<string, string | undefined>;
 }
 
 export interface SessionOptions {
@@ -92,7 +94,17 @@ export function openSession(options: SessionOptions): Session {
       if (known !== undefined) await closed(known.target);
       const target = kind.open({ environment, name, spec, connection, lists });
       targets.set(at, { key, target });
+      // What could not be opened is tried again by whoever asks next.
+      target.catch(() => {
+        if (targets.get(at)?.target === target) targets.delete(at);
+      });
       return target;
+    },
+    async release(environment, name) {
+      const at = `${environment}/${name}`;
+      const known = targets.get(at);
+      targets.delete(at);
+      if (known !== undefined) await closed(known.target);
     },
     rendered: new Map(),
     reconfigure(next) {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { joined } from "../lib/signals.js";
 import type { ReadyTarget, RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
 import { knowledge } from "./environment.js";
 import { asTrueupError } from "./pass.js";
@@ -12,11 +13,8 @@ export interface TargetLoop {
   stop(): Promise<void>;
 }
 
-export interface TargetLoopOptions {
-  /** Runs a pass when there is room for one. */
-  readonly schedule: (pass: () => Promise<void>) => Promise<void>;
-  readonly interval: number;
-}
+/** Runs a pass when there is room for one. `failing`: the last one could not look. */
+export type Schedule = (pass: () => Promise<void>, failing: boolean) => Promise<void>;
 
 /** The first pause after a pass that failed, and the longest, as a multiple of the interval. Each failure doubles it. */
 const FIRST_PAUSE = 1_000;
@@ -26,14 +24,15 @@ const LONGEST_PAUSE = 5;
  * Keeps one target true, by itself: no target waits for another. A pass is asked for by the interval, by git and by the
  * target's own push; what asks during a pass gets one more after it. A target that fails is left alone for a while that grows.
  */
-export function targetLoop(session: Session, { schedule, interval }: TargetLoopOptions): TargetLoop {
+export function targetLoop(session: Session, schedule: Schedule): TargetLoop {
   const stopped = new AbortController();
-  const signal = AbortSignal.any([session.stop, stopped.signal]);
+  const { signal, release } = joined([session.stop, stopped.signal]);
   let current: { environment: RenderedEnvironment; target: RenderedTarget } | undefined;
   let running: Promise<void> | undefined;
   let again = false;
   let failures = 0;
   let notBefore = 0;
+  let retry: NodeJS.Timeout | undefined;
   let watching: { key: string; stop: AbortController } | undefined;
 
   // A function: the compiler takes the signal's state for settled by the first look at it.
@@ -63,7 +62,7 @@ export function targetLoop(session: Session, { schedule, interval }: TargetLoopO
 
   function failed(): void {
     failures += 1;
-    const longest = Math.max(FIRST_PAUSE, LONGEST_PAUSE * interval);
+    const longest = Math.max(FIRST_PAUSE, LONGEST_PAUSE * session.config.interval);
     notBefore = performance.now() + Math.min(FIRST_PAUSE * 2 ** (failures - 1), longest) * (0.75 + Math.random() / 2);
   }
 
@@ -73,7 +72,8 @@ export function targetLoop(session: Session, { schedule, interval }: TargetLoopO
       again = true;
       return;
     }
-    running = schedule(pass).finally(() => {
+    clearTimeout(retry);
+    running = schedule(pass, failures > 0).finally(() => {
       running = undefined;
       if (again) {
         again = false;
@@ -85,8 +85,7 @@ export function targetLoop(session: Session, { schedule, interval }: TargetLoopO
   function retryLater(): void {
     const pause = Math.max(0, notBefore - performance.now());
     // Only where the interval would come later than the back-off ends: the tick asks anyway.
-    if (pause >= interval) return;
-    delay(pause, undefined, { signal, ref: false }).then(request, ignore);
+    if (pause < session.config.interval) retry = setTimeout(request, pause).unref();
   }
 
   /** Listens to the target's own push as long as it is declared as it is. */
@@ -96,7 +95,9 @@ export function targetLoop(session: Session, { schedule, interval }: TargetLoopO
     watching?.stop.abort();
     const mine = { key, stop: new AbortController() };
     watching = mine;
-    void listen(environment, target, AbortSignal.any([signal, mine.stop.signal])).finally(() => {
+    const until = joined([signal, mine.stop.signal]);
+    void listen(environment, target, until.signal).finally(() => {
+      until.release();
       if (watching === mine) watching = undefined;
     });
   }
@@ -119,14 +120,17 @@ export function targetLoop(session: Session, { schedule, interval }: TargetLoopO
 
   return {
     update(environment, target) {
-      const moved = current?.environment.revision !== environment.revision;
+      // Another revision, or another connection in trueup.yaml: what failed before may not fail now.
+      const moved = current?.target !== target;
       current = { environment, target };
       if (moved) notBefore = 0;
       if (performance.now() >= notBefore) request();
     },
     async stop() {
       stopped.abort();
+      clearTimeout(retry);
       await running;
+      release();
     },
   };
 }

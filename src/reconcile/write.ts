@@ -1,6 +1,7 @@
 import { overwrite } from "../core/apply.js";
 import type { Outcome } from "../core/change.js";
 import { formatPlace } from "../core/errors.js";
+import { joined } from "../lib/signals.js";
 import { bounded } from "../lib/timeout.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
@@ -29,13 +30,13 @@ export async function writePlan(
 ): Promise<Left> {
   const { session, environment } = pass;
   const hash = session.hash();
-  const signal = AbortSignal.any([pass.signal, lost]);
+  const stop = joined([pass.signal, lost]);
   const what = `${environment.name}/${target.name} did not take the changes`;
-  const outcomes = await bounded((stop) => opened.apply(plan.changes, stop), {
+  const outcomes = await bounded((signal) => opened.apply(plan.changes, signal), {
     milliseconds: target.timeout,
-    signal,
+    signal: stop.signal,
     what,
-  });
+  }).finally(stop.release);
   const after = memoryWith(pass, { target, memory, plan, outcomes });
   const written = new Map(seen.judged.map((judged) => [judged.finding.path, reported(judged, hash)]));
   const news = outcomes.map((outcome) => reportedOutcome(outcome, seen.judged));
@@ -99,16 +100,35 @@ function reportedOutcome(outcome: Outcome, judged: readonly Judged[]): ReportedO
   return { path, result: pending ? "synced" : "healed" };
 }
 
+export interface Adopting {
+  readonly opened: Target;
+  readonly memory: Memory;
+  readonly seen: Look;
+}
+
 /** Takes the live values for right: nothing is written, and nothing overwrites them until git says something else. */
-export function adoptLive(
-  { session }: TargetPass,
+export async function adoptLive(
+  pass: TargetPass,
   target: ReadyTarget,
-  { memory, seen }: { memory: Memory; seen: Look },
-): Memory {
-  const findings = seen.judged.map(({ finding }) => finding).filter(({ kind }) => kind !== "unmanaged");
+  { opened, memory, seen }: Adopting,
+): Promise<Left> {
+  const hash = pass.session.hash();
+  const adopted = seen.judged.filter(({ finding }) => finding.kind !== "unmanaged");
   const memo: Record<string, Memo[string]> = { ...memory.memo };
-  for (const { path, desired } of findings)
-    memo[path] = { why: "adopted", desired: sealOf(session.hash(), path, desired) };
-  const settings = findings.map(({ path, live }) => ({ path, value: live }));
-  return { ...memory, memo, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
+  for (const { finding } of adopted) {
+    memo[finding.path] = { why: "adopted", desired: sealOf(hash, finding.path, finding.desired) };
+  }
+  const settings = adopted.map(({ finding }) => ({ path: finding.path, value: finding.live }));
+  const after = { ...memory, memo, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
+  const now = await see(pass, target, opened, after);
+  return {
+    memory: memoryAfter(after, now),
+    report: {
+      ...reportOf(pass, target, now),
+      outcomes: adopted
+        .filter(({ note }) => note === undefined)
+        .map(({ finding }) => ({ path: finding.path, result: "adopted" as const })),
+    },
+    written: new Map(adopted.map((judged) => [judged.finding.path, reported(judged, hash)])),
+  };
 }

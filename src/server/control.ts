@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { formatPlace, TrueupError } from "../core/errors.js";
 import type { Value } from "../core/value.js";
 import { stringifyJson } from "../lib/json.js";
+import { joined } from "../lib/signals.js";
 import { operations } from "../operations/registry.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import type { Session } from "../reconcile/session.js";
@@ -47,8 +48,10 @@ export function serveControl(session: Session, lock: OwnedDirectory): { close():
 
 async function answer(session: Session, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
+  const stop = joined([gone.signal, session.stop]);
   response.on("close", () => {
     gone.abort(new TrueupError("ABORTED", "the asker left"));
+    stop.release();
   });
   const write = (line: ControlLine): void => {
     // As the asker itself would print it: integers exact, literals as their text.
@@ -63,10 +66,10 @@ async function answer(session: Session, request: IncomingMessage, response: Serv
       });
     }
     const args = operation.args.parse(JSON.parse(await text(request)));
-    const signal = AbortSignal.any([gone.signal, session.stop]);
     const progress = (message: string): void => {
       write({ progress: message });
     };
+    const { signal } = stop;
     write({ result: await operation.run(session, args, { signal, progress }) });
   } catch (error) {
     const { code, message, where, hint } = asTrueupError(error);
