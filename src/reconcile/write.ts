@@ -5,12 +5,12 @@ import { joined } from "../lib/signals.js";
 import { bounded } from "../lib/timeout.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
-import { type Judged, type Memo, reported } from "./judge.js";
+import { type Memo, reported } from "./judge.js";
 import type { Look, Memory } from "./look.js";
 import { type Left, memoryAfter } from "./memory.js";
 import { asTrueupError, broken, reportOf, see, type TargetPass } from "./pass.js";
 import type { Plan } from "./plan.js";
-import { reportError, type ReportedOutcome } from "./report.js";
+import { reportError, type ReportedFinding, type ReportedOutcome } from "./report.js";
 import { sealOf } from "./seal.js";
 
 export interface Writing {
@@ -39,7 +39,7 @@ export async function writePlan(
   }).finally(stop.release);
   const after = memoryWith(pass, { target, memory, plan, outcomes });
   const written = new Map(seen.judged.map((judged) => [judged.finding.path, reported(judged, hash)]));
-  const news = outcomes.map((outcome) => reportedOutcome(outcome, seen.judged));
+  const news = outcomes.map((outcome) => reportedOutcome(outcome, written));
   try {
     // Set is not in effect: what the target says now is its state.
     const now = await see(pass, target, opened, after);
@@ -52,16 +52,15 @@ export async function writePlan(
     };
   } catch (error) {
     // Asked to leave after the write in hand: what was not written is still as it was seen.
-    const rest = seen.judged.filter(({ finding }) => !settled(outcomes, finding.path));
+    const settled = new Set(outcomes.filter(isSettled).map(({ path }) => path));
+    const rest = seen.judged.filter(({ finding }) => !settled.has(finding.path));
     const report = pass.signal.aborted ? reportOf(pass, target, { ...seen, judged: rest }) : broken(target, error);
     return { memory: after, report: { ...report, outcomes: news }, written };
   }
 }
 
-function settled(outcomes: readonly Outcome[], path: string): boolean {
-  return outcomes.some(
-    (outcome) => outcome.path === path && (outcome.result === "applied" || outcome.result === "pendingRestart"),
-  );
+function isSettled({ result }: Outcome): boolean {
+  return result === "applied" || result === "pendingRestart";
 }
 
 interface Written {
@@ -85,7 +84,7 @@ function memoryWith({ session }: TargetPass, { target, memory, plan, outcomes }:
   return { ...memory, memo, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
 }
 
-function reportedOutcome(outcome: Outcome, judged: readonly Judged[]): ReportedOutcome {
+function reportedOutcome(outcome: Outcome, written: ReadonlyMap<string, ReportedFinding>): ReportedOutcome {
   const { path } = outcome;
   if (outcome.result === "failed") {
     const error = asTrueupError(outcome.error);
@@ -96,8 +95,7 @@ function reportedOutcome(outcome: Outcome, judged: readonly Judged[]): ReportedO
     };
   }
   if (outcome.result !== "applied") return { path, result: outcome.result };
-  const pending = judged.some(({ finding }) => finding.path === path && finding.kind === "pending");
-  return { path, result: pending ? "synced" : "healed" };
+  return { path, result: written.get(path)?.kind === "pending" ? "synced" : "healed" };
 }
 
 export interface Adopting {
