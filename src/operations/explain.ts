@@ -84,7 +84,7 @@ async function explainTarget(
   const { records, suspended } = await knowledge(session, environment.name);
   const record = records.get(target.name);
   const opened = await session.target(environment.name, target);
-  const memory = memoryOf(record);
+  const memory = memoryOf(record, target);
   const seen = await see({ session, environment, record, suspended, signal: context.signal }, target, opened, memory);
   const hash = session.hash();
   const found = seen.judged.filter(({ finding }) => path === undefined || finding.path === path);
@@ -94,7 +94,7 @@ async function explainTarget(
   const desired = settingAt(opened.normalize(target.document), path, target.lists);
   if (desired === undefined) return [];
   const finding: Finding = { path, kind: "modified", action: "update", desired, live: desired, lastApplied: desired };
-  return judge([finding], { environment, target, memo: {}, hash }).map(({ sensitive }) =>
+  return judge([finding], { environment, target, memo: {}, known: new Set(), hash }).map(({ sensitive }) =>
     explanation({ environment, target, finding, sensitive, found: false }),
   );
 }

@@ -13,6 +13,7 @@ export function memoryOf(record: TargetRecord | undefined, target: RenderedTarge
   return {
     lastApplied: readLastApplied(record?.lastApplied, target),
     memo: status?.memo ?? {},
+    sensitive: new Set((status?.open ?? []).filter(({ sensitive }) => sensitive).map(({ path }) => path)),
     confirmedLoss: status?.confirmedLoss ?? 0,
   };
 }
@@ -23,6 +24,7 @@ export function memoryAfter(memory: Memory, seen: Look): Memory {
   return {
     lastApplied: seen.comparison.lastApplied,
     memo: Object.fromEntries(Object.entries(memory.memo).filter(([path]) => open.has(path))),
+    sensitive: memory.sensitive,
     confirmedLoss: Math.min(memory.confirmedLoss, seen.lost),
   };
 }
@@ -68,11 +70,7 @@ function stillOpen(open: readonly ReportedFinding[], { outcomes = [] }: TargetRe
   return open.filter(({ path }) => !settled.has(path));
 }
 
-function lastAppliedText(
-  pass: TargetPass,
-  target: RenderedTarget,
-  { lastApplied }: Memory,
-): { lastApplied?: string } {
+function lastAppliedText(pass: TargetPass, target: RenderedTarget, { lastApplied }: Memory): { lastApplied?: string } {
   if (lastApplied === undefined) return {};
   // A target that does not load has nothing new to say, and nothing to tell what is sensitive by.
   if ("error" in target) return pass.record?.lastApplied === undefined ? {} : { lastApplied: pass.record.lastApplied };

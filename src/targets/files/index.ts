@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ListRules } from "../../core/change.js";
 import { TrueupError } from "../../core/errors.js";
 import { type Document, mapOf } from "../../core/value.js";
+import { oncePer } from "../../lib/once-per.js";
 import type { AdmitRequest, Claim, Target, TargetKind } from "../target.js";
 import { applyToFiles } from "./apply.js";
 import { contentOf } from "./content.js";
@@ -68,7 +69,7 @@ function open(options: { spec: Spec; connection: Connection; lists: ListRules })
   const watching = new Set<Watching>();
   return {
     capabilities: { prune: true, watch: true, atomic: false },
-    normalize,
+    normalize: oncePer(normalize),
     // Asynchronous in name only: a root on a network file system that hangs would hang the controller.
     observe: async (managed, signal) => {
       signal.throwIfAborted();

@@ -1,7 +1,8 @@
 import PQueue from "p-queue";
 import pRetry from "p-retry";
 import { TrueupError } from "../../core/errors.js";
-import { mapOf } from "../../core/value.js";
+import { mapOf, type Document } from "../../core/value.js";
+import { oncePer } from "../../lib/once-per.js";
 import type { OpenOptions, Target } from "../target.js";
 import { decodePayload, encodePayload } from "./payload.js";
 import type { MqttConnection, MqttSpec } from "./spec.js";
@@ -60,12 +61,13 @@ export async function openMqtt(
 
   return {
     capabilities: { prune: true, watch: true, atomic: false },
-    normalize: (document) =>
+    normalize: oncePer((document: Document) =>
       mapOf(
         Object.entries(document).map(
           ([key, value]) => [key, decodePayload(encodePayload(value, spec.payload), spec.payload)] as const,
         ),
       ),
+    ),
     observe: (managed, signal) =>
       inTurn(async () => {
         subscription.expect([...managed].flatMap((key) => topicIfValid(spec.prefix, key) ?? []));

@@ -2,6 +2,7 @@ import type { Change, Observation, Outcome } from "../../core/change.js";
 import { quoteIdentifier } from "../postgres/quote.js";
 import { TrueupError } from "../../core/errors.js";
 import { emptyMap, isList, isMap, type Document, type Value } from "../../core/value.js";
+import { oncePer } from "../../lib/once-per.js";
 import type { PostgresConnection } from "../postgres/connection.js";
 import { faultOf, isConnectionLost } from "../postgres/failure.js";
 import { openSession, type Session } from "../postgres/session.js";
@@ -23,6 +24,11 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
   let facts: TableFacts | undefined;
   // What a first observation learns; until then a document is normalised as for jsonb, which most tables have.
   let codec: Codec = "json";
+  const normalized: Record<Codec, (document: Document) => Document> = {
+    json: oncePer((document) => normalizeRows("json", document)),
+    text: oncePer((document) => normalizeRows("text", document)),
+  };
+  let held: ReadonlyMap<string, HeldRow> = new Map();
 
   const statements = async (client: Parameters<typeof readFacts>[0]) =>
     tableSql(shape, (facts ??= await readFacts(client, { ...shape, where })));
@@ -47,12 +53,20 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
       });
     }
     const found = codecOf(fields[1]?.dataTypeID);
-    codec = found;
+    const before = found === codec ? held : new Map<string, HeldRow>();
+    const now = new Map<string, HeldRow>();
     const document = emptyMap();
     for (const [key, text] of rows) {
       // A row without a key (a nullable unique column) has no name that a document could give it.
-      if (key !== null) document[key] = decode(found, key, text);
+      if (key === null) continue;
+      const known = before.get(key);
+      // Most rows are as they were: they need no parsing, and are seen to be equal without being walked.
+      const row = known?.text === text ? known : { text, value: decode(found, key, text) };
+      now.set(key, row);
+      document[key] = row.value;
     }
+    codec = found;
+    held = now;
     return { document };
   };
 
@@ -72,12 +86,18 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
 
   return {
     capabilities: { prune: true, watch: true, atomic: true },
-    normalize: (document: Document) => normalizeRows(codec, document),
+    normalize: (document) => normalized[codec](document),
     observe: (_managed, signal) => attempt(() => observe(signal), signal, []),
     apply: (changes, signal) => attempt(() => apply(changes, signal), signal, changes),
     watch: (moved, signal) => watchTable({ session, table, moved }, signal),
     close: () => session.close(),
   };
+}
+
+/** A row as it was last read. */
+interface HeldRow {
+  readonly text: string | null;
+  readonly value: Value;
 }
 
 /** Not about a row: the way, a lock, a time-out, a deadlock, a missing right, a full disk, or an error of our own. */
