@@ -37,7 +37,7 @@ const finding = z.strictObject({
 
 const outcome = z.strictObject({
   path: pointer,
-  result: z.enum(["healed", "synced", "pendingRestart", "moved", "unreachable", "failed"]),
+  result: z.enum(["healed", "synced", "pendingRestart", "moved", "unreachable", "failed", "adopted"]),
   error: errorShape.optional(),
 });
 
