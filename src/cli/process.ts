@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { hostname, userInfo } from "node:os";
 import { TrueupError } from "../core/errors.js";
 
@@ -18,6 +19,8 @@ export function who(): string {
 /** Aborts on the first Ctrl-C or SIGTERM; the second one ends the process at once. */
 export function stopOnSignal(): AbortSignal {
   const stop = new AbortController();
+  // Every target's loop listens to it for as long as it lives: Node takes more than ten for a leak, and says so on stderr.
+  setMaxListeners(0, stop.signal);
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.once(name, () => {
       stop.abort(new TrueupError("ABORTED", "stopped", { hint: "what was written is kept; run it again to go on" }));
