@@ -90,7 +90,9 @@ function stateEvents(before: TargetReport | undefined, after: TargetReport): Tar
   const reason = after.error === undefined ? "" : `: ${after.error.message}`;
   const events: TargetEvent[] = [];
   const same = before?.state === after.state && before.error?.message === after.error?.message;
-  if (!same && after.state === "Unknown")
+  // A system that is away says so in many words: only another kind of reason is news.
+  const away = before?.state === after.state && before.error?.code === after.error?.code;
+  if (!away && after.state === "Unknown")
     events.push({ type: "unknown", message: `the live side is unknown${reason}` });
   // A write that failed has its own event.
   if (!same && after.state === "Failed" && isLost(after)) events.push({ type: "failed", message: `failed${reason}` });

@@ -34,14 +34,16 @@ export interface JudgeOptions {
   readonly environment: RenderedEnvironment;
   readonly target: ReadyTarget;
   readonly memo: Memo;
+  /** What is sensitive because it was. */
+  readonly known: ReadonlySet<Pointer>;
   readonly hash: Hash;
 }
 
 /** Judges findings; unmanaged settings that no rule asks for are left out. */
 export function judge(findings: readonly Finding[], options: JudgeOptions): readonly Judged[] {
-  const { environment, target, memo, hash } = options;
+  const { environment, target, memo, known, hash } = options;
   return findings.flatMap((finding): Judged[] => {
-    const sensitive = isSensitive(finding, target);
+    const sensitive = known.has(finding.path) || isSensitive(finding, target);
     const subject = {
       environment: environment.name,
       target: target.name,

@@ -3,6 +3,7 @@ import { TrueupError } from "../core/errors.js";
 import { countLoss, lossRefusal } from "../core/guards.js";
 import { listScope } from "../core/lists.js";
 import type { Hash } from "../core/same.js";
+import type { Pointer } from "../core/pointer.js";
 import type { Document } from "../core/value.js";
 import type { Observation } from "../core/change.js";
 import { pointerGlobs } from "../lib/glob.js";
@@ -17,6 +18,8 @@ export interface Memory {
   /** Sealed; undefined before first contact. */
   readonly lastApplied: Document | undefined;
   readonly memo: Memo;
+  /** Settings whose open finding is sensitive: they stay so when git, and last applied, no longer say why. */
+  readonly sensitive: ReadonlySet<Pointer>;
   /** How many settings that the live document lost a person has said to be lost. */
   readonly confirmedLoss: number;
 }
@@ -68,7 +71,7 @@ export async function look(options: LookOptions, signal: AbortSignal): Promise<L
   return {
     observation,
     comparison,
-    judged: judge(comparison.findings, { environment, target, memo: memory.memo, hash }),
+    judged: judge(comparison.findings, { environment, target, memo: memory.memo, known: memory.sensitive, hash }),
     lost,
   };
 }

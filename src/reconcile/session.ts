@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/config.js";
 import type { Hash } from "../core/same.js";
 import { TrueupError } from "../core/errors.js";
@@ -154,9 +155,13 @@ function once<T>(open: () => Promise<T>): { get: () => Promise<T>; opened: () =>
   };
 }
 
+/** A system that does not answer may hold a connection attempt for long: nobody waits for that in order to leave. */
 async function closed(target: Promise<Target>): Promise<void> {
-  await target.then((opened) => opened.close()).catch(ignore);
+  const closing = target.then((opened) => opened.close()).catch(ignore);
+  await Promise.race([closing, delay(CLOSING, undefined, { ref: false })]);
 }
+
+const CLOSING = 1_000;
 
 function ignore(): void {
   // What could not be opened need not be closed, and a connection that fails to close is gone.
