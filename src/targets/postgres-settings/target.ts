@@ -11,6 +11,7 @@ import { describeSettings, type Subject } from "./failure.js";
 import { normalizeSettings, type Live } from "./live.js";
 import { readOverride } from "./override.js";
 import { refusal } from "./reach.js";
+import { mayWriteSettings } from "./rights.js";
 import { readServer } from "./server.js";
 import { scopeOf, type PostgresSettingsSpec, type SettingsScope } from "./spec.js";
 import { writeOverride, writeServer } from "./write.js";
@@ -47,6 +48,10 @@ export async function openSettings(options: OpenOptions<PostgresSettingsSpec, Po
     observe: (managed, signal) => attempt(() => observe(managed, signal), signal, []),
     apply: (changes, signal) =>
       attempt(() => applySettings({ session, scope, connection, changes }, signal), signal, changes),
+    mayWrite: (managed, signal) => {
+      const asked = { names: [...managed], role: session.address.user };
+      return attempt(() => session.read((client) => mayWriteSettings(client, scope, asked), signal), signal, []);
+    },
     close: () => session.close(),
   };
 }

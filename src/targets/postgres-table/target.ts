@@ -10,6 +10,7 @@ import type { OpenOptions, Target } from "../target.js";
 import { readFacts, type TableFacts } from "./catalog.js";
 import { codecOf, decode, normalizeRows, type Codec } from "./column.js";
 import { formatTableName, quoteTableName, type TableName } from "./name.js";
+import { mayWriteTable } from "./rights.js";
 import { Rejected, writeRows } from "./rows.js";
 import { scopeOf, tableOf, type PostgresTableSpec } from "./spec.js";
 import { MAX_ROWS, tableSql, type SqlShape } from "./sql.js";
@@ -90,6 +91,8 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
     observe: (_managed, signal) => attempt(() => observe(signal), signal, []),
     apply: (changes, signal) => attempt(() => apply(changes, signal), signal, changes),
     watch: (moved, signal) => watchTable({ session, table, moved }, signal),
+    mayWrite: (_managed, signal) =>
+      attempt(() => session.read((client) => mayWriteTable(client, table, session.address.user), signal), signal, []),
     close: () => session.close(),
   };
 }
