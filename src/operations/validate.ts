@@ -1,11 +1,11 @@
 import { formatPlace, type TrueupError } from "../core/errors.js";
 import { child } from "../core/pointer.js";
 import { isMap, type Value } from "../core/value.js";
+import { apartFromOthers } from "../reconcile/apart.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import { reportError, type ReportedError } from "../reconcile/report.js";
 import type { Session } from "../reconcile/session.js";
-import { conflicts, nameOf } from "../render/claims.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { OperationContext } from "./operation.js";
 
@@ -35,19 +35,16 @@ export async function validateEnvironments(
     names.map((name) => renderOne(session, name, { branches, signal: context.signal })),
   );
   const whole = rendered.flatMap(({ environment }) => (environment === undefined ? [] : [environment]));
-  const claimed = conflicts(
-    whole.flatMap((environment) =>
-      ready(environment).map(({ name, claims }) => ({ environment: environment.name, target: name, claims })),
-    ),
-  );
   const environments = rendered.map(({ name, revision, environment, error }) => ({
     name,
     revision: revision ?? null,
     ...(error === undefined ? {} : { error }),
-    targets: (environment?.targets ?? []).map((target) => {
-      const fault = "error" in target ? target.error : claimed.get(nameOf({ environment: name, target: target.name }));
-      return { name: target.name, kind: target.kindName, ...(fault === undefined ? {} : { error: placed(fault) }) };
-    }),
+    // Once more, now that all are rendered: one that came first knew nothing of the others' claims.
+    targets: (environment === undefined ? [] : apartFromOthers(session, environment).targets).map((target) => ({
+      name: target.name,
+      kind: target.kindName,
+      ...("error" in target ? { error: placed(target.error) } : {}),
+    })),
   }));
   const faults = environments.some(
     ({ error, targets }) => error !== undefined || targets.some((target) => target.error !== undefined),
@@ -56,7 +53,12 @@ export async function validateEnvironments(
     schemaVersion: 1,
     valid: !faults,
     environments,
-    warnings: [...session.config.warnings, ...warningsOf(whole)],
+    // A rule may speak of what did not render, or was not asked about.
+    warnings: [
+      ...session.config.warnings,
+      ...new Set(whole.flatMap(({ warnings }) => warnings)),
+      ...(faults || names.length < session.config.environments.size ? [] : silentRules(whole)),
+    ],
   };
 }
 
@@ -90,8 +92,8 @@ function ready(environment: RenderedEnvironment): readonly ReadyTarget[] {
   return environment.targets.flatMap((target) => ("error" in target ? [] : [target]));
 }
 
-/** What is not wrong but looks it: slips in references, rules that speak of no setting anywhere. */
-function warningsOf(environments: readonly RenderedEnvironment[]): string[] {
+/** Rules that speak of no setting anywhere: not wrong, but most likely a slip. */
+function silentRules(environments: readonly RenderedEnvironment[]): string[] {
   const spoken = new Map<string, boolean>();
   for (const environment of environments) {
     const settings = ready(environment).flatMap((target) =>
@@ -109,10 +111,7 @@ function warningsOf(environments: readonly RenderedEnvironment[]): string[] {
       spoken.set(key, (spoken.get(key) ?? false) || speaks);
     }
   }
-  const silent = [...spoken]
-    .filter(([, speaks]) => !speaks)
-    .map(([key]) => `${key} matches no setting of any environment`);
-  return [...new Set([...environments.flatMap(({ warnings }) => warnings), ...silent])];
+  return [...spoken].filter(([, speaks]) => !speaks).map(([key]) => `${key} matches no setting of any environment`);
 }
 
 function pointers(value: Value, path = ""): string[] {

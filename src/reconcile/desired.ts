@@ -2,6 +2,7 @@ import { TrueupError } from "../core/errors.js";
 import { renderEnvironment } from "../render/render.js";
 import type { RenderedEnvironment } from "../render/rendered.js";
 import { targetKinds } from "../targets/registry.js";
+import { apartFromOthers, claimsChanged } from "./apart.js";
 import type { Session } from "./session.js";
 
 const FOLDERS = ["environments", "policies"] as const;
@@ -27,7 +28,8 @@ export async function desiredState(session: Session, options: DesiredOptions): P
   const known = session.rendered.get(environment);
   const key = JSON.stringify([trees, config], (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
   if (known?.key === key && (await unchanged(known.secrets, (name) => session.secret(environment, name)))) {
-    return known.environment.revision === revision ? known.environment : { ...known.environment, revision };
+    const { environment: same } = known;
+    return apartFromOthers(session, same.revision === revision ? same : { ...same, revision });
   }
   await source.verify(revision);
   const secrets = new Map<string, string | undefined>();
@@ -46,7 +48,8 @@ export async function desiredState(session: Session, options: DesiredOptions): P
     },
   });
   session.rendered.set(environment, { key, environment: rendered, secrets });
-  return rendered;
+  claimsChanged(session);
+  return apartFromOthers(session, rendered);
 }
 
 async function unchanged(
