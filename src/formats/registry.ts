@@ -8,7 +8,7 @@ import { toml } from "./toml.js";
 import { yaml } from "./yaml.js";
 
 /** Every format: a new one is a file of its own and a line here. */
-export const formats: readonly Format[] = [yaml, json, toml, dotenv, ini, properties];
+const formats: readonly Format[] = [yaml, json, toml, dotenv, ini, properties];
 
 /** The format that a file's name says by its extension (or that it is: `.env`); undefined where it says none. */
 export function formatOf(fileName: string): Format | undefined {

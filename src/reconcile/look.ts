@@ -13,7 +13,7 @@ import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
 import { judge, type Judged, type Memo } from "./judge.js";
 
-/** What is remembered of a target between passes: see `record.ts`. */
+/** What is remembered of a target between passes: see `memory.ts`. */
 export interface Memory {
   /** Sealed; undefined before first contact. */
   readonly lastApplied: Document | undefined;
