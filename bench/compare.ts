@@ -1,14 +1,15 @@
 /**
  * Comparing trees: Trueup's three-way comparison against the difference libraries, as ratios to a plain walk over the leaves
- * of both trees in the same run, and which edge cases each gets right. `npx tsx bench/compare.ts`
+ * of both trees in the same run, and which edge cases each gets right.
  */
 import fastJsonPatch from "fast-json-patch";
 import { diff as jsonDiff } from "json-diff-ts";
 import microdiff from "microdiff";
-import { compare } from "../src/core/compare.js";
-import { listScope } from "../src/core/lists.js";
-import { same } from "../src/core/same.js";
-import { type Document, isList, isMap, literal, mapOf, member, type Value } from "../src/core/value.js";
+import { compare } from "../dist/core/compare.js";
+import { listScope } from "../dist/core/lists.js";
+import { same } from "../dist/core/same.js";
+import { type Document, isList, isMap, literal, mapOf, member, type Value } from "../dist/core/value.js";
+import type { Section } from "./report.js";
 
 type Plain = Record<string, unknown>;
 
@@ -211,32 +212,31 @@ function row(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |\n`;
 }
 
-function main(): void {
-  const write = (text: string) => process.stdout.write(text);
+/** The tables, as Markdown. */
+export function comparing(): Section {
+  let text = "";
   for (const drift of [false, true]) {
-    write(
-      `\n${drift ? "One leaf in a hundred differs" : "Nothing differs"}, as multiples of the walk (ms in brackets):\n\n`,
-    );
+    text += `${drift ? "One leaf in a hundred differs" : "Nothing differs"}, as multiples of the walk (ms in brackets):\n\n`;
     const measured = SIZES.map((size) => times(size, drift));
-    write(row(["", ...SIZES.map((size) => `${size / 1000}k leaves`)]));
-    write(row(["---", ...SIZES.map(() => "---:")]));
+    text += row(["", ...SIZES.map((size) => `${size / 1000}k leaves`)]);
+    text += row(["---", ...SIZES.map(() => "---:")]);
     for (const name of Object.keys(contestants)) {
       const cells = measured.map((each) => {
         const own = each.get(name) ?? Number.NaN;
         return `${(own / (each.get("plain leaf walk (2 trees)") ?? Number.NaN)).toFixed(1)} (${own.toFixed(2)})`;
       });
-      write(row([name, ...cells]));
+      text += row([name, ...cells]);
     }
+    text += "\n";
   }
-  write(`\nEdge cases, ${EDGES.length} in all:\n\n`);
-  write(row(["", ...Object.keys(tellers)]));
-  write(row(["---", ...Object.keys(tellers).map(() => "---")]));
+  text += `Edge cases, ${EDGES.length} in all:\n\n`;
+  text += row(["", ...Object.keys(tellers)]);
+  text += row(["---", ...Object.keys(tellers).map(() => "---")]);
   const results = EDGES.map((edge) => ({ edge, verdicts: Object.values(tellers).map((tell) => verdict(edge, tell)) }));
-  for (const { edge, verdicts } of results) write(row([edge.name, ...verdicts]));
+  for (const { edge, verdicts } of results) text += row([edge.name, ...verdicts]);
   const right = Object.keys(tellers).map(
     (_, column) => results.filter(({ verdicts }) => verdicts[column] === "yes").length,
   );
-  write(row(["right", ...right.map(String)]));
+  text += row(["right", ...right.map(String)]);
+  return { title: "Comparing trees", figures: [], notes: [text] };
 }
-
-main();
