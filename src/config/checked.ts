@@ -81,6 +81,8 @@ function issueError(issue: z.core.$ZodIssue, context: IssueContext): TrueupError
 }
 
 function faultOf(issue: z.core.$ZodIssue): string {
+  // The key's own schema says what is wrong with it.
+  if (issue.code === "invalid_key" && issue.issues[0] !== undefined) return faultOf(issue.issues[0]);
   const message = issue.message.replace(/^Invalid (input|option|string): /, "");
   const [, expected] = /^expected (\w+), received undefined$/.exec(message) ?? [];
   if (expected !== undefined) return `is missing: expected ${article(expected)}`;
