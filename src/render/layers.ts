@@ -12,8 +12,8 @@ import type { Snapshot } from "./snapshot.js";
 interface Piece {
   readonly file: string;
   readonly parsed: Parsed;
-  /** Where in the target's document the file's tree stands: `[]`, or the file's name for a target of several documents. */
-  readonly at: readonly string[];
+  /** For a target of several documents: which of them the file is. */
+  readonly name?: string;
   readonly patch: boolean;
 }
 
@@ -35,33 +35,61 @@ export interface Layered {
 
 /** Merges what every layer says of one target. @throws TrueupError DOCUMENT_INVALID, or why a file is refused. */
 export function mergeTarget(snapshot: Snapshot, options: LayerOptions): Layered {
-  const pieces = options.folders.flatMap((folder) => piecesOf(snapshot, folder, options));
-  if (pieces.length === 0) {
+  const sources = options.folders.flatMap((folder) => sourcesOf(piecesOf(snapshot, folder, options)));
+  if (sources.length === 0) {
     throw new TrueupError("DOCUMENT_INVALID", `no layer has a document for target ${options.target}`, {
       where: { file: `${options.folders.at(-1) ?? ""}/environment.yaml` },
       hint: `add ${options.target}.yaml${options.manyDocuments ? ` or a folder ${options.target}/` : ""} to a layer`,
     });
   }
-  const { value, origin } = mergeLayers(pieces.map(layerOf), options.lists);
+  const { value, origin } = mergeLayers(
+    sources.map(({ layer }) => layer),
+    options.lists,
+  );
   return {
     document: value,
     explain: (pointer) => {
       const found = origin(pointer);
-      const piece = found === undefined ? undefined : pieces[found.layer];
-      return found === undefined || piece === undefined ? undefined : placeIn(piece, found.pointer);
+      return found === undefined ? undefined : sources[found.layer]?.place(found.pointer);
     },
   };
 }
 
-function layerOf(piece: Piece): Layer {
+/** A layer for the merge, and where a place of it is written. */
+interface LayerSource {
+  readonly layer: Layer;
+  readonly place: (pointer: Pointer) => Place | undefined;
+}
+
+/** The documents of a folder are one layer: merged one by one, each would copy the map of all that came before. */
+function sourcesOf(pieces: readonly Piece[]): LayerSource[] {
+  const documents = new Map(
+    pieces.flatMap((piece) => (piece.name === undefined ? [] : [[piece.name, piece] as const])),
+  );
+  const whole = pieces.filter(({ name, patch }) => name === undefined && !patch);
+  const patches = pieces.filter(({ patch }) => patch);
+  return [...whole.map(sourceOf), ...folderOf(documents), ...patches.map(sourceOf)];
+}
+
+function sourceOf(piece: Piece): LayerSource {
   const place = (pointer: Pointer) => placeIn(piece, pointer);
   const { value } = piece.parsed;
-  return piece.patch ? { patch: value, place } : { value: nest(piece.at, value), place };
+  return { layer: piece.patch ? { patch: value, place } : { value, place }, place };
+}
+
+function folderOf(documents: ReadonlyMap<string, Piece>): LayerSource[] {
+  if (documents.size === 0) return [];
+  const place = (pointer: Pointer) => {
+    const piece = documents.get(parsePointer(pointer)[0] ?? "");
+    return piece === undefined ? undefined : placeIn(piece, pointer);
+  };
+  const value = mapOf([...documents].map(([name, { parsed }]) => [name, parsed.value] as const));
+  return [{ layer: { value, place }, place }];
 }
 
 /** A pointer into what a piece says of the target's document, as a place in its file. */
-function placeIn({ file, parsed, at }: Piece, pointer: Pointer): Place {
-  const own = parsePointer(pointer).slice(at.length);
+function placeIn({ file, parsed, name }: Piece, pointer: Pointer): Place {
+  const own = parsePointer(pointer).slice(name === undefined ? 0 : 1);
   // What has no place of its own (a member that an anchor gave) is shown where the nearest thing above it stands.
   for (let length = own.length; length > 0; length -= 1) {
     const position = parsed.position(formatPointer(own.slice(0, length)));
@@ -79,12 +107,11 @@ function piecesOf(snapshot: Snapshot, folder: string, options: LayerOptions): Pi
     const name = file.slice(folder.length + 1);
     const stem = name.slice(0, name.length - extname(name).length);
     const parse = (raw = false) => parseBlob(content, { file, tags, raw });
-    if (stem === `${target}.patch` && isData(name)) patches.push({ file, parsed: parse(), at: [], patch: true });
-    else if (stem === target && isData(name))
-      whole.push({ file, parsed: mapOnly(parse(), file), at: [], patch: false });
+    if (stem === `${target}.patch` && isData(name)) patches.push({ file, parsed: parse(), patch: true });
+    else if (stem === target && isData(name)) whole.push({ file, parsed: mapOnly(parse(), file), patch: false });
     else if (name.startsWith(`${target}/`)) {
       const path = name.slice(target.length + 1);
-      if (options.manyDocuments) documents.push({ file, parsed: parse(true), at: [path], patch: false });
+      if (options.manyDocuments) documents.push({ file, parsed: parse(true), name: path, patch: false });
       else if (isData(path)) {
         throw new TrueupError("DOCUMENT_INVALID", `target ${target} has one document, not a folder of them`, {
           where: { file },
@@ -118,8 +145,4 @@ function mapOnly(parsed: Parsed, file: string): Parsed {
   throw new TrueupError("DOCUMENT_INVALID", "a target's document is a map at its top", {
     where: { file, line: 1, column: 1 },
   });
-}
-
-function nest(at: readonly string[], value: Value): Value {
-  return at.reduceRight<Value>((inner, key) => mapOf([[key, inner]]), value);
 }
