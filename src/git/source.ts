@@ -1,5 +1,6 @@
 import { posix, resolve as absolute } from "node:path";
 import { TrueupError } from "../core/errors.js";
+import { sharing, unlessAborted } from "../lib/shared.js";
 import { git, GitExit, type Place } from "./command.js";
 import type { Refs } from "./fetch.js";
 import { find } from "./links.js";
@@ -7,9 +8,15 @@ import { openMirror, type Mirror } from "./mirror.js";
 import { parseRemote } from "./remote.js";
 import { branchesOf, resolveRevision } from "./revision.js";
 import { verifySignature } from "./signature.js";
-import { listTree, readTree, wholeTree, type SourceFile } from "./tree.js";
+import type { TreeEntry } from "./links.js";
+import { listTree, mayBeBehindLink, readTree, wholeTree, type SourceFile } from "./tree.js";
 
 export type { SourceFile } from "./tree.js";
+
+/** How long, in milliseconds, what was read of a commit is at hand for whoever asks for the same. */
+const SHARED_MS = 2_000;
+
+type Listing = (place: Place, commit: string, paths: readonly string[]) => Promise<readonly TreeEntry[]>;
 
 export interface SourceOptions {
   /** Any URL that git knows, or a folder (relative to the working directory). */
@@ -46,10 +53,10 @@ export interface Source {
   /** The commit of a branch, a tag or an abbreviated commit id that the mirror has, or GIT_REVISION_MISSING. */
   resolve(revision: string): Promise<string>;
   /**
-   * Equal ids mean equal content of that folder (relative to `path`), links that lead out of it included; so an unchanged one
-   * need not be read. Undefined where the commit has no such folder. To be compared, not to be given to git.
+   * Equal ids mean equal content of those folders (relative to `path`), links that lead out of them included; so unchanged
+   * ones need not be read. Undefined where the commit has none of them. To be compared, not to be given to git.
    */
-  treeId(commit: string, folder: string): Promise<string | undefined>;
+  treeId(commit: string, ...folders: readonly string[]): Promise<string | undefined>;
   /**
    * All files below the folders, read in one batch; key: path relative to `path`. Links inside the repository are followed.
    * A file that cannot be had (a submodule, an LFS pointer, a link out of the repository, …) says so in its own entry.
@@ -77,6 +84,11 @@ export async function openSource(options: SourceOptions): Promise<Source> {
   const full = (folder: string): string => inside(posix.join(root, folder));
   const mirror = await openMirror(place, closed.signal);
   const treeIds = new Map<string, Promise<string | undefined>>();
+  // Environments that follow one commit are rendered side by side; and who asks for the id reads the files next.
+  const listings = sharing<readonly TreeEntry[]>(SHARED_MS);
+  const readings = sharing<ReadonlyMap<string, SourceFile>>(SHARED_MS);
+  const list: Listing = (at, commit, paths) =>
+    listings([commit, ...paths].join("\0"), () => listTree(at, { commit, paths }, closed.signal));
 
   return {
     async refresh(signal) {
@@ -84,18 +96,28 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       return { branches: branchesOf(after), rewritten: await rewritten(mirror, { before, after }, signal) };
     },
     resolve: (revision) => resolveRevision(mirror, revision, closed.signal),
-    treeId(commit, folder) {
+    treeId(commit, ...folders) {
       // A commit's content never changes: asked again in every idle cycle, it must not cost a process.
-      const key = `${commit}:${folder}`;
+      const key = [commit, ...folders].join("\0");
       const known = treeIds.get(key);
       if (known !== undefined) return known;
-      const asked = mirror.local((at) => treeId(at, { commit, folder: full(folder) }, closed.signal), closed.signal);
+      const paths = folders.map(full);
+      const asked = mirror.local(
+        async (at) => treeId(at, { commit, paths, entries: await list(at, commit, paths) }, closed.signal),
+        closed.signal,
+      );
       remember(treeIds, key, asked);
       return asked;
     },
     read(commit, folders, signal) {
       const paths = [...new Set(folders.map(full))];
-      return mirror.local((at) => readTree(at, { commit, root, folders: paths }, signal), signal);
+      const read = () =>
+        mirror.local(
+          async (at) =>
+            readTree(at, { commit, root, folders: paths, entries: await list(at, commit, paths) }, closed.signal),
+          closed.signal,
+        );
+      return unlessAborted(readings([commit, ...paths].join("\0"), read), signal);
     },
     async describe(commit) {
       const args = ["log", "-1", "--no-mailmap", "--format=%an%x00%ae%x00%aI%x00%s", commit, "--"];
@@ -114,18 +136,31 @@ export async function openSource(options: SourceOptions): Promise<Source> {
   };
 }
 
+interface TreeIdRequest {
+  readonly commit: string;
+  readonly paths: readonly string[];
+  readonly entries: readonly TreeEntry[];
+}
+
 async function treeId(
   place: Place,
-  { commit, folder }: { commit: string; folder: string },
+  { commit, paths, entries }: TreeIdRequest,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const entries = await listTree(place, { commit, paths: [folder] }, signal);
-  const own = entries.find(({ path }) => path === folder);
-  if (own?.kind === "folder" && !entries.some(({ kind }) => kind === "link")) return own.id;
+  const ids = paths.map((folder) => entries.find(({ path, kind }) => path === folder && kind === "folder")?.id);
+  const hasLinks = entries.some(({ kind }) => kind === "link");
   // The repository's top has no entry of its own; and with links, a change elsewhere can be a change here.
-  const tree = await wholeTree(place, commit, signal);
-  if (find(tree, folder) === undefined) return undefined;
-  return (await git(place, ["rev-parse", "--verify", `${commit}^{tree}`], signal)).trim();
+  if (hasLinks || paths.some((path, index) => ids[index] === undefined && (path === "" || mayBeBehindLink(path)))) {
+    const tree = await wholeTree(place, commit, signal);
+    if (paths.every((folder) => find(tree, folder) === undefined)) return undefined;
+    return (await git(place, ["rev-parse", "--verify", `${commit}^{tree}`], signal)).trim();
+  }
+  return ids.every((id) => id === undefined)
+    ? undefined
+    : ids
+        .map((id) => id ?? "")
+        .join(" ")
+        .trim();
 }
 
 async function rewritten(

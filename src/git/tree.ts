@@ -38,6 +38,11 @@ function kindOf(mode: string): TreeEntry["kind"] {
   return mode === "160000" ? "submodule" : "file";
 }
 
+/** Whether a folder that is not listed may be there all the same: `ls-tree` follows no link on the way to it. */
+export function mayBeBehindLink(folder: string): boolean {
+  return folder.includes("/");
+}
+
 /** Everything in the commit, with the targets of its links: only needed where links are. */
 export async function wholeTree(place: Place, commit: string, signal: AbortSignal): Promise<Tree> {
   const entries = await listTree(place, { commit, paths: [] }, signal);
@@ -50,10 +55,10 @@ export async function wholeTree(place: Place, commit: string, signal: AbortSigna
   };
 }
 
-/** The files below the folders, in one batch. Paths are relative to the repository's top. */
+/** The files below the folders, which `entries` lists, in one batch. Paths are relative to the repository's top. */
 export async function readTree(
   place: Place,
-  request: { commit: string; root: string; folders: readonly string[] },
+  request: { commit: string; root: string; folders: readonly string[]; entries: readonly TreeEntry[] },
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, SourceFile>> {
   const found = await findFiles(place, request, signal);
@@ -84,12 +89,10 @@ export async function readTree(
 
 async function findFiles(
   place: Place,
-  { commit, folders }: { commit: string; folders: readonly string[] },
+  { commit, folders, entries }: { commit: string; folders: readonly string[]; entries: readonly TreeEntry[] },
   signal: AbortSignal,
 ): Promise<readonly FoundFile[]> {
-  const entries = await listTree(place, { commit, paths: folders }, signal);
-  // A folder that is not there may be one behind a link.
-  const direct = folders.every((folder) => folder === "" || entries.some(({ path }) => path === folder));
+  const direct = folders.every((folder) => entries.some(({ path }) => path === folder) || !mayBeBehindLink(folder));
   if (!direct || entries.some(({ kind }) => kind === "link")) {
     const tree = await wholeTree(place, commit, signal);
     return folders.flatMap((folder) => [...walk(tree, folder)]);

@@ -24,7 +24,7 @@ export async function desiredState(session: Session, options: DesiredOptions): P
   if (config === undefined)
     throw new TrueupError("CONFIG_INVALID", `trueup.yaml names no environment \`${environment}\``);
   const source = await session.source();
-  const trees = await Promise.all(FOLDERS.map((folder) => source.treeId(revision, folder)));
+  const trees = await source.treeId(revision, ...FOLDERS);
   const known = session.rendered.get(environment);
   const key = JSON.stringify([trees, config], (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
   if (known?.key === key && (await unchanged(known.secrets, (name) => session.secret(environment, name)))) {
