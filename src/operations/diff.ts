@@ -1,5 +1,6 @@
 import PQueue from "p-queue";
 import { z } from "zod";
+import { prepare } from "../reconcile/ahead.js";
 import { diffEnvironment, type EnvironmentPass, failedEnvironment, refresh } from "../reconcile/environment.js";
 import type { EnvironmentReport } from "../reconcile/report.js";
 import type { Session } from "../reconcile/session.js";
@@ -35,6 +36,7 @@ export async function overEnvironments(
   const { signal, progress } = context;
   const selection = select(session, words);
   progress(`asking ${selection.size === 1 ? "git" : `git about ${selection.size} environments`}`);
+  prepare(session, selection.keys()).catch(ignore);
   const branches = await refresh(session, signal);
   // Rendering is work for the processor, asking targets is waiting: each has its own bound.
   const queue = new PQueue({ concurrency: session.config.concurrency });
@@ -59,4 +61,8 @@ export async function overEnvironments(
     }),
   );
   return { schemaVersion: 1, environments };
+}
+
+function ignore(): void {
+  // Told where it is needed.
 }

@@ -60,6 +60,8 @@ export interface TargetKind<Spec = unknown, Connection = unknown> {
    */
   admit(request: AdmitRequest<Spec, Connection>): readonly Claim[];
   open(options: OpenOptions<Spec, Connection>): Promise<Target>;
+  /** Loads the driver, for a caller that has to wait for something else before it can open. */
+  load?(): Promise<unknown>;
   /** For `trueup init target`: where the live system tells of its changes only once something is installed in it. */
   push?(options: OpenOptions<Spec, Connection>): Promise<PushSetup>;
 }

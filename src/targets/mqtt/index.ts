@@ -28,6 +28,7 @@ export const mqtt: TargetKind<MqttSpec, MqttConnection> = {
     }
     return [{ system: `mqtt ${brokerAddress(connection)}`, path: spec.prefix.split("/") }];
   },
+  load: () => Promise.all([import("./target.js"), import("mqtt")]),
   async open(options) {
     const { openMqtt } = await import("./target.js");
     return openMqtt(options);

@@ -9,6 +9,7 @@ export const postgresTable: TargetKind<PostgresTableSpec, PostgresConnection> = 
   spec: postgresTableSpec,
   connection: postgresConnection,
   admit: admitTable,
+  load: () => Promise.all([import("./target.js"), import("pg")]),
   open: async (options) => (await import("./target.js")).openTable(options),
   push: async (options) => (await import("./push-setup.js")).tablePushSetup(options),
 };
