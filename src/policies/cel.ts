@@ -33,9 +33,23 @@ export async function compileCel(source: CelSource): Promise<Condition> {
 }
 
 function evaluate(parsed: ParseResult, subject: Readonly<Record<string, unknown>>): boolean {
-  const result: unknown = parsed(subject);
+  const result: unknown = valueOf(parsed, subject);
   // Anything but the boolean itself is no match: a dyn expression may give a string, and strings are truthy.
   return result === true;
+}
+
+/** The library's messages quote values, and a value may be a secret: only what is known not to is passed on. */
+function valueOf(parsed: ParseResult, subject: Readonly<Record<string, unknown>>): unknown {
+  try {
+    return parsed(subject);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "";
+    if (/^No such key/i.test(message)) throw new Error("a member is not there (ask with has() first)");
+    const [overload] = /^(no such|found no matching) overload.*$/m.exec(message) ?? [];
+    if (overload !== undefined) throw new Error(overload);
+    const [, conversion] = /^(\w+\(\)) /.exec(message) ?? [];
+    throw new Error(conversion === undefined ? "the value does not fit" : `${conversion} cannot take the value`);
+  }
 }
 
 async function celEnvironment(variables: CelVariables): Promise<Environment> {

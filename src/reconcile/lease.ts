@@ -57,8 +57,31 @@ async function acquire(session: Session, environment: string, patience: number):
   const deadline = performance.now() + patience;
   for (;;) {
     const lease = await leases.acquire(environment, { holder: session.holder });
-    if (lease !== undefined || performance.now() >= deadline) return lease;
+    if (lease !== undefined) return lease;
+    const holder = await leases.holder(environment);
+    if (holder !== undefined && isDead(holder, session.holder)) {
+      await leases.clear(environment, { holder });
+      continue;
+    }
+    if (performance.now() >= deadline) return undefined;
     await delay(200, undefined, { signal: session.stop });
+  }
+}
+
+/**
+ * Whether a holder, `user@host:pid`, was killed: a process of this host that is no more, or one that had our own name, as in a
+ * container where every life has the same pid. Of other hosts nothing is known: their leases run out.
+ */
+function isDead(holder: string, own: string): boolean {
+  if (holder === own) return true;
+  const [theirs, ours] = [holder, own].map((name) => /@(?<host>[^@]*):(?<pid>\d+)$/.exec(name)?.groups);
+  if (theirs === undefined || theirs["host"] !== ours?.["host"]) return false;
+  try {
+    process.kill(Number(theirs["pid"]), 0);
+    return false;
+  } catch (error) {
+    // EPERM: it lives, and is another user's.
+    return error instanceof Error && "code" in error && error.code === "ESRCH";
   }
 }
 

@@ -20,6 +20,8 @@ const RENEW = `
 
 const RELEASE = `DELETE FROM trueup.lease WHERE name = $1 AND token = $2`;
 
+const CLEAR = `DELETE FROM trueup.lease WHERE name = $1 AND holder = $2`;
+
 const HOLDER = `SELECT holder FROM trueup.lease WHERE name = $1 AND expires_at > clock_timestamp()`;
 
 /** `releaseAll` is for close(): the next controller need not wait for the leases to run out. */
@@ -44,6 +46,9 @@ export function leases(query: Query, ttl: number): Leases & { releaseAll(): Prom
       return lease;
     },
     holder: async (name) => (await query<{ holder: string }>(HOLDER, [name]))[0]?.holder,
+    clear: async (name, { holder }) => {
+      await query(CLEAR, [name, holder]);
+    },
     releaseAll: async () => {
       // A database that cannot be reached any more lets the leases run out by itself.
       await Promise.allSettled([...held].map((lease) => lease.release()));

@@ -64,6 +64,8 @@ export interface Leases {
   acquire(name: string, options: { holder: string }): Promise<Lease | undefined>;
   /** Who holds it now, for a message. */
   holder(name: string): Promise<string | undefined>;
+  /** Takes the lease from a holder of which the caller knows that it is dead. */
+  clear(name: string, options: { holder: string }): Promise<void>;
 }
 
 export interface Lease {

@@ -32,6 +32,17 @@ describe("a condition", () => {
     expect(await evaluate("s.contains('x.matches(y)') || s . matches ( 'c$' )", null, "abc")).toBe(true);
   });
 
+  it.each(["double(v) > 1.0", "bool(v)", "duration(v) > duration('1s')", "'x'.matches(v)", "{'a': 1.0}[v] == 1.0", "v > 1.0"])(
+    "that cannot be evaluated does not say on what: %s",
+    async (expression) => {
+      for (const value of ["(s3cret", "(?P<s3cret"]) {
+        const fault: unknown = await evaluate(expression, value).catch((error: unknown) => error);
+        expect(fault).toBeInstanceOf(Error);
+        expect(String(fault)).not.toContain("3cret");
+      }
+    },
+  );
+
   it("cannot reach what is behind the values", async () => {
     await expect(async () => evaluate("v.constructor == null", {})).rejects.toThrow();
     expect(await evaluate("has(v.a) && v.a == 1.0", mapOf([["a", 1]]))).toBe(true);

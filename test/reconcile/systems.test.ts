@@ -53,9 +53,9 @@ describe.skipIf(postgresUnavailable !== undefined)("on real systems", () => {
       "environments/prod/settings.yaml": settings,
       "policies/drift.yaml": policy,
     });
-  const rows = async () =>
+  const rows = async (): Promise<Record<string, unknown>> =>
     Object.fromEntries(
-      (await sql("SELECT key, value FROM app_settings ORDER BY key")).map(({ key, value }) => [key, value]),
+      (await sql("SELECT key, value FROM app_settings ORDER BY key")).map(({ key, value }) => [String(key), value]),
     );
   const many = (count: number, value: number) =>
     Array.from({ length: count }, (_, index) => `k${index}: ${value}\n`).join("");

@@ -32,7 +32,7 @@ describe("environment.yaml", () => {
     ["targets:\n  x: { connection: h }\n", 2, 3, undefined],
     ["variables: { 1a: x }\n", 1, 18, undefined, "letters, digits"],
     ["layers: [../other]\n", 1, 10, undefined],
-  ])("says where %j is wrong", (text, line, column, meant, why = "") => {
+  ])("says where %j is wrong", (...[text, line, column, meant, why = ""]) => {
     const fault = expect.objectContaining({
       code: "ENVIRONMENT_INVALID",
       message: expect.stringContaining(why) as string,

@@ -140,7 +140,7 @@ function fastCommit(
   return new Promise((resolve, reject) => {
     const child = execFile("git", ["fast-import", "--quiet", "--force"], { cwd: folder }, (error, output) => {
       if (error === null) resolve(output.trim());
-      else reject(error);
+      else reject(new Error("git fast-import failed", { cause: error }));
     });
     child.stdin?.end(script);
   });
