@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { formatPlace, type TrueupError } from "../core/errors.js";
+import { parseRemote } from "../git/remote.js";
 import { bounded } from "../lib/timeout.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { asTrueupError } from "../reconcile/pass.js";
@@ -37,7 +38,8 @@ export const doctor: Operation<z.output<typeof argsSchema>, DoctorReport> = {
     let branches: ReadonlyMap<string, string> = new Map();
     const git = timed("git", async () => {
       ({ branches } = await (await session.source()).refresh(signal));
-      return `${branches.size} branches at ${new URL(session.config.repository.url, "file:").host || "a folder"}`;
+      const { url } = parseRemote({ url: session.config.repository.url });
+      return `${branches.size} ${branches.size === 1 ? "branch" : "branches"} at ${url}`;
     });
     const store = timed("store", async () => {
       const opened = await session.store();

@@ -42,7 +42,7 @@ export function cleanEnv(home: string, env: Readonly<Record<string, string>> = {
   };
 }
 
-export function startTrueup(args: readonly string[], { cwd, env, uid, node = [] }: RunOptions): Running {
+function startTrueup(args: readonly string[], { cwd, env, uid, node = [] }: RunOptions): Running {
   const child = spawn(process.execPath, [...node, MAIN, ...args], {
     cwd,
     env: cleanEnv(cwd, env),
