@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { loadConfig } from "../../config/config.js";
 import { formatPlace } from "../../core/errors.js";
 import { asTrueupError } from "../../reconcile/pass.js";
@@ -11,6 +12,9 @@ import type { Globals } from "../globals.js";
 
 /** Runs the controller until SIGTERM or Ctrl-C. SIGHUP reads trueup.yaml again; an invalid one keeps the old. */
 export async function run(globals: Globals): Promise<void> {
+  // It lives for months and is idle most of the time. V8 would let garbage grow to several times what is in use before it
+  // looks: so the controller takes 100 MB instead of 180, and its cycles are none the slower (docs/performance.md).
+  setFlagsFromString("--optimize-for-size");
   const config = loadConfig(globals.config, process.env);
   const stop = stopOnSignal();
   const log = await openLog(globals.verbose);
