@@ -211,6 +211,11 @@ export function describeStore(world: StoreWorld): void {
         expect(await other.leases.holder("prod")).toBeUndefined();
         expect(await other.leases.acquire("prod", { holder: "host-b:2" })).toBeDefined();
         expect(await store.leases.holder("prod")).toBe("host-b:2");
+        // Whoever knows that a holder is dead takes it away, and never that of another.
+        await store.leases.clear("prod", { holder: "host-a:1" });
+        expect(await store.leases.holder("prod")).toBe("host-b:2");
+        await store.leases.clear("prod", { holder: "host-b:2" });
+        expect(await store.leases.acquire("prod", { holder: "host-a:1" })).toBeDefined();
       });
 
       it("goes to exactly one of many that ask at once", async () => {
