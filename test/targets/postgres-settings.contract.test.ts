@@ -44,6 +44,7 @@ describe.skipIf(postgresUnavailable !== undefined)("postgres-settings", () => {
         describeTarget({
           name: `postgres-settings, scope ${scope}, PostgreSQL ${major}`,
           examples,
+          watches: false,
           create: () => place(server, scope),
         });
       });
