@@ -8,7 +8,9 @@ const tests = files.flatMap((one) => one.assertionResults);
 const having = (...states) => tests.filter((test) => states.includes(test.status));
 
 // A file that does not load has no test that could fail.
-const broken = files.filter((one) => one.status === "failed" && !one.assertionResults.some((test) => test.status === "failed"));
+const broken = files.filter(
+  (one) => one.status === "failed" && !one.assertionResults.some((test) => test.status === "failed"),
+);
 let failed = having("failed").length + broken.length;
 // An unhandled error, a time-out or a crash fails the run and no test.
 if (failed === 0 && (status !== "0" || report === undefined)) failed = 1;
