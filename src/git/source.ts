@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { posix, resolve as absolute } from "node:path";
 import { TrueupError } from "../core/errors.js";
 import { sharing, unlessAborted } from "../lib/shared.js";
@@ -74,6 +75,8 @@ export interface Source {
 /** Opens the mirror that is there, without asking the remote: call `refresh` first where it must be current, or may be new. */
 export async function openSource(options: SourceOptions): Promise<Source> {
   const closed = new AbortController();
+  // Each command that runs listens: more than the ten from which Node suspects a leak.
+  setMaxListeners(0, closed.signal);
   const place: Place = {
     folder: absolute(options.folder),
     remote: parseRemote(options),
