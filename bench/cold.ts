@@ -31,7 +31,7 @@ export async function cold(world: World): Promise<Section> {
       { runs: 11, warmup: 2 },
     );
     type Name = keyof typeof times;
-    const figure = (what: string, ours: Name, theirs: Name, name: string, goal?: number) =>
+    const figure = (what: string, [ours, theirs]: readonly [Name, Name], name: string, goal?: number) =>
       ratioFigure(what, {
         ...{ ours: median(times[ours]), theirs: median(times[theirs]), ratio: ratio(times[ours], times[theirs]), name },
         ...(goal === undefined ? {} : { goal }),
@@ -41,14 +41,14 @@ export async function cold(world: World): Promise<Section> {
     return {
       title: "Cold `trueup diff` of the same, whole processes",
       figures: [
-        figure("store on a server", "server", "git", fromGit, 1.2),
-        figure("store on a server", "server", "json", fromJson, 1.2),
-        figure("embedded store", "embedded", "git", fromGit),
-        figure("embedded store", "embedded", "json", fromJson),
+        figure("store on a server", ["server", "git"], fromGit, 1.2),
+        figure("store on a server", ["server", "json"], fromJson, 1.2),
+        figure("embedded store", ["embedded", "git"], fromGit),
+        figure("embedded store", ["embedded", "json"], fromJson),
         ...(ansible === undefined
           ? []
-          : [figure("store on a server", "server", "ansible" as Name, "Ansible, check mode, tuned")]),
-        figure("Node itself (`node -e 0`)", "node", "json", fromJson),
+          : [figure("store on a server", ["server", "ansible"], "Ansible, check mode, tuned")]),
+        figure("Node itself (`node -e 0`)", ["node", "json"], fromJson),
       ],
       notes:
         ansible === undefined ? ["Ansible (with psql and mosquitto_sub) is not installed here: not compared."] : [],

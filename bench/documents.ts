@@ -68,13 +68,16 @@ export function textOf(name: string, tree: Tree): string {
       return entries(tree, (key, value) => `${key}=${value}`);
     default:
       return Object.entries(tree)
-        .map(([section, inner]) => `[${section}]\n${entries(inner as Tree, (key, value) => `${key}=${value}`)}`)
+        .map(
+          ([section, inner]) =>
+            `[${section}]\n${entries(typeof inner === "object" ? inner : {}, (key, value) => `${key}=${value}`)}`,
+        )
         .join("\n");
   }
 }
 
 function entries(tree: Tree, line: (key: string, value: string) => string): string {
   return Object.entries(tree)
-    .map(([key, value]) => `${line(key, String(value))}\n`)
+    .map(([key, value]) => `${line(key, typeof value === "object" ? "" : String(value))}\n`)
     .join("");
 }

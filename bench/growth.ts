@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,6 +44,7 @@ async function measure(world: World, count: number): Promise<{ first: number; id
     const config = await makeEnvironments(world, folder, names);
     const stop = new AbortController();
     const { signal } = stop;
+    setMaxListeners(0, signal);
     const session = openSession({
       config: loadConfig(config, process.env),
       log: silentLog,

@@ -42,7 +42,7 @@ async function main(wanted: readonly string[]): Promise<void> {
   try {
     for (const [name, section] of Object.entries(sections)) {
       if (wanted.length > 0 && !wanted.includes(name)) continue;
-      process.stdout.write(`${markdown(await section(world))}`);
+      process.stdout.write(markdown(await section(world)));
     }
   } finally {
     await (await opening)?.close();

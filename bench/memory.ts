@@ -35,7 +35,7 @@ export async function memory(world: World): Promise<Section> {
   try {
     for (let next = 50; next <= CYCLES;) {
       if (child.exitCode !== null) throw new Error(`the controller ended with ${child.exitCode}`);
-      if (performance.now() - start > 240_000) break;
+      if (performance.now() - start > 120_000) break;
       await delay(250);
       const cycles = (await scans()) - before;
       if (cycles < next) continue;

@@ -154,7 +154,10 @@ async function makeLive(world: World, desired: Documents): Promise<void> {
   await client.end();
   const broker = await connectAsync(world.brokerUrl, { protocolVersion: world.protocolVersion });
   for (const [topic, value] of Object.entries(desired.broker)) {
-    await broker.publishAsync(`${PREFIX}/${topic}`, String(value), { retain: true, qos: 1 });
+    await broker.publishAsync(`${PREFIX}/${topic}`, typeof value === "object" ? JSON.stringify(value) : String(value), {
+      retain: true,
+      qos: 1,
+    });
   }
   await broker.endAsync();
 }
@@ -180,8 +183,8 @@ interface Broker {
 }
 
 async function mosquitto(): Promise<Broker> {
-  const { url, close } = await startMosquitto();
-  return { name: "mosquitto", url, protocolVersion: 5, close };
+  const server = await startMosquitto();
+  return { name: "mosquitto", url: server.url, protocolVersion: 5, close: () => server.close() };
 }
 
 /** The demonstration's broker, in a process of its own. */
