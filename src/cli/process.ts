@@ -1,5 +1,4 @@
 import { setMaxListeners } from "node:events";
-import { setMaxListeners } from "node:events";
 import { hostname, userInfo } from "node:os";
 import { TrueupError } from "../core/errors.js";
 
@@ -20,8 +19,6 @@ export function who(): string {
 /** Aborts on the first Ctrl-C or SIGTERM; the second one ends the process at once. */
 export function stopOnSignal(): AbortSignal {
   const stop = new AbortController();
-  // Whatever waits listens: more than the ten from which Node suspects a leak.
-  setMaxListeners(0, stop.signal);
   // Every target's loop listens to it for as long as it lives: Node takes more than ten for a leak, and says so on stderr.
   setMaxListeners(0, stop.signal);
   for (const name of ["SIGINT", "SIGTERM"] as const) {
