@@ -11,9 +11,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { cleanEnv, trueup } from "../support/cli.js";
+
+// Each test runs a process a command; a busy machine takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 let home = "";
 beforeEach(() => {

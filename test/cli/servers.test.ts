@@ -1,10 +1,13 @@
 import { createServer } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startBroker, type Broker } from "../../src/demo/mqtt-broker.js";
 import { makeWorld, type World } from "../support/cli.js";
 import { answer } from "../support/json-shapes.js";
 import { connectClient, retain } from "../support/mqtt.js";
 import { postgresUnavailable, startPostgres, type TestPostgres } from "../support/postgres.js";
+
+// Each test runs a process a command; a busy machine takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 const PASSWORD = "c0rrect-h0rse";
 let world: World;
@@ -76,7 +79,7 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
       }
     }
     expect(await doctored()).toMatchObject({ code: 0, checks: [{ what: "dev/settings", result: "ok" }] });
-  }, 60_000);
+  });
 
   it("that refuses the password is Unknown, and doctor says what to do", async () => {
     await world.run(["sync"]);
@@ -97,7 +100,7 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
     expect(answer("history", (await world.run(["history", "-o", "json"])).stdout).events[0]?.type).toBe("unknown");
     world.put("trueup.yaml", CONFIG(`{ url: "${url}" }`));
     expect(await diffed()).toMatchObject({ code: 0, target: { state: "Synced" } });
-  }, 60_000);
+  });
 
   it("that cannot be reached is Unknown", async () => {
     const nowhere = new URL(url);
@@ -147,7 +150,7 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
     const [, grant = ""] = /run: (GRANT .*;)$/.exec(checks[0]?.error?.hint ?? "") ?? [];
     await server.sql(grant, { url });
     expect((await doctored()).checks[0]?.result).toBe("ok");
-  }, 60_000);
+  });
 
   it("whose role may not ALTER SYSTEM is read only", async () => {
     await world.commit({
@@ -165,7 +168,7 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
     const [, grant = ""] = /run: (GRANT .*;)$/.exec(check?.error?.hint ?? "") ?? [];
     await server.sql(grant, { url });
     expect((await doctored()).checks[0]?.result).toBe("ok");
-  }, 60_000);
+  });
 
   it("can be told to push its changes: shown first, then installed, then removed", async () => {
     const shown = await world.run(["init", "target", "dev/settings"]);
@@ -199,7 +202,7 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
     const { targets } = answer("validate", ran.stdout).environments[0] ?? { targets: [] };
     expect(targets.map(({ error }) => error?.code)).toEqual(["TARGET_CONFLICT", "TARGET_CONFLICT"]);
     expect(targets[0]?.error?.message).toContain("public.app_settings");
-  }, 60_000);
+  });
 
   it("that holds the store and cannot be reached stops a command with what to do", async () => {
     world.put(

@@ -3,8 +3,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { cleanEnv, ENVIRONMENT_YAML, MAIN, makeWorld, trueup, type World } from "../support/cli.js";
+
+// Each test runs a process a command; a busy machine takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 const COLOUR = /\u001b\[\d+m/;
 const ESCAPE = "\u001b";

@@ -1,10 +1,13 @@
 import { chmodSync, chownSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { ENVIRONMENT_YAML, makeWorld, type World } from "../support/cli.js";
 import { answer } from "../support/json-shapes.js";
 import { NOBODY } from "../support/user.js";
+
+// Each test runs a process a command; a busy machine takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 const DRIFT_YAML = `rules:
   - name: the port
@@ -336,5 +339,5 @@ describe("the verbs, one after the other", () => {
       expect(markdown.stdout, verb).toMatch(/^(\||## |```)/);
       if (verb !== "doctor") expect(parseYaml(asYaml.stdout), verb).toEqual(JSON.parse(asJson.stdout));
     }
-  }, 120_000);
+  });
 });
