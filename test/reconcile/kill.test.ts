@@ -100,7 +100,8 @@ describe.skipIf(postgresUnavailable !== undefined || !existsSync(MAIN))("a sync 
       writeFileSync(join(world.repository.folder, ".git", "refs", "heads", "prod"), `${commits[round] ?? ""}\n`);
       return round;
     };
-    const sync = () => spawn(process.execPath, [MAIN, "--config", world.configFile, "sync", "prod"], { stdio: "pipe" });
+    const sync = () =>
+      spawn(process.execPath, [MAIN, "--verbose", "--config", world.configFile, "sync", "prod"], { stdio: "pipe" });
     const finish = async (): Promise<void> => {
       const child = sync();
       let said = "";
