@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
@@ -80,10 +80,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   let child: ChildProcess | undefined;
   const start = async () => {
     child = spawn(binary, ["-c", file("mosquitto.conf")], { stdio: ["ignore", "ignore", "pipe"] });
-    const orphan = child;
-    const reap = () => orphan.kill("SIGKILL");
-    process.once("exit", reap);
-    orphan.once("exit", () => process.off("exit", reap));
+    guard(child, folder);
     let log = "";
     child.stderr?.on("data", (chunk: Buffer) => (log += chunk.toString()));
     const deadline = Date.now() + 10_000;
@@ -115,6 +112,21 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * A shell that waits for the end of its input, which is the end of this process, however it came (vitest kills its workers),
+ * and then ends the broker and removes its folder.
+ */
+function guard(broker: ChildProcess, folder: string): void {
+  const script = 'read -r _; kill -KILL "$1"; rm -rf "$2"';
+  const shell = spawn("sh", ["-c", script, "sh", String(broker.pid), folder], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  shell.unref();
+  if (shell.stdin instanceof Socket) shell.stdin.unref();
+  broker.once("exit", () => shell.kill("SIGKILL"));
 }
 
 /** mosquitto's own password format: PBKDF2 with SHA-512, iterations, salt, hash. */
