@@ -58,12 +58,12 @@ export const text = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 6 }),
 );
 
-export const key = fc.oneof(
+const key = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom("a", "b", "c", "host", "port", "log_level") },
   { weight: 1, arbitrary: text },
 );
 
-export const scalar: fc.Arbitrary<Value> = fc.oneof(
+const scalar: fc.Arbitrary<Value> = fc.oneof(
   text,
   fc.integer(),
   fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }).filter((value) => !Number.isSafeInteger(Number(value))),
