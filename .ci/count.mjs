@@ -13,6 +13,7 @@ const broken = files.filter(
 );
 let failed = having("failed").length + broken.length;
 // An unhandled error, a time-out or a crash fails the run and no test.
+if (report === undefined) console.error(`\nvitest left no report: it crashed or took too long (status ${status})`);
 if (failed === 0 && (status !== "0" || report === undefined)) failed = 1;
 
 const skipped = having("pending", "skipped", "todo");

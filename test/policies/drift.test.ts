@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { FindingKind } from "../../src/core/finding.js";
 import { readDriftPolicy } from "../../src/policies/drift.js";
 
 const FILE = "policies/drift.yaml";
