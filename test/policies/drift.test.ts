@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { FindingKind } from "../../src/core/finding.js";
 import { readDriftPolicy } from "../../src/policies/drift.js";
 
 const FILE = "policies/drift.yaml";
-const subject = (path: string, { kind = "modified", live = 2, targetKind = "files" } = {}) => ({
+const subject = (path: string, { kind = "modified", live = 2, targetKind = "files" }: { kind?: FindingKind; live?: number; targetKind?: string } = {}) => ({
   ...{ environment: "prod", target: "settings", targetKind, sensitive: false },
   finding: { path, kind, action: "update" as const, desired: 10, live, lastApplied: 10 },
 });
