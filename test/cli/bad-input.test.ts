@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { z } from "zod";
-import { ENVIRONMENT_YAML, makeWorld, TRUEUP_YAML, type World } from "../support/cli.js";
+import { ENVIRONMENT_YAML, makeWorld, serverStore, TRUEUP_YAML, type World } from "../support/cli.js";
 import { answer, type errorShape } from "../support/json-shapes.js";
 
 // Each test runs a process a command; a busy machine takes its time.
@@ -14,14 +14,17 @@ const GOOD = {
 const LIVE = "# by hand\nserver:\n  port: 8080\n";
 
 let world: World;
+let store: Awaited<ReturnType<typeof serverStore>>;
 beforeAll(async () => {
-  world = await makeWorld({ files: GOOD });
+  store = await serverStore();
+  world = await makeWorld({ config: TRUEUP_YAML + store.line, files: GOOD });
   await world.repository.git("tag", "good");
   world.put("live/app.yaml", LIVE);
   expect((await world.run(["sync"])).code).toBe(0);
 });
-afterAll(() => {
+afterAll(async () => {
   world.remove();
+  await store.close();
 });
 
 interface Fault {

@@ -4,7 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { cleanEnv, ENVIRONMENT_YAML, MAIN, makeWorld, trueup, type World } from "../support/cli.js";
+import {
+  cleanEnv,
+  ENVIRONMENT_YAML,
+  MAIN,
+  makeWorld,
+  serverStore,
+  trueup,
+  TRUEUP_YAML,
+  type World,
+} from "../support/cli.js";
 
 // Each test runs a process a command; a busy machine takes its time.
 vi.setConfig({ testTimeout: 180_000 });
@@ -19,14 +28,18 @@ const noTerminal = await run("script", ["--version"]).then(
 );
 
 let world: World;
+let store: Awaited<ReturnType<typeof serverStore>>;
 beforeAll(async () => {
+  store = await serverStore();
   const settings = Array.from({ length: 3_000 }, (_, index) => `setting_${index}: "${"x".repeat(60)}"\n`).join("");
   world = await makeWorld({
+    config: TRUEUP_YAML + store.line,
     files: { "environments/dev/environment.yaml": ENVIRONMENT_YAML, "environments/dev/host/app.yaml": settings },
   });
 });
-afterAll(() => {
+afterAll(async () => {
   world.remove();
+  await store.close();
 });
 
 /** Runs trueup in a terminal of so many columns; its output as the terminal got it. */

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parse as parseYaml } from "yaml";
-import { ENVIRONMENT_YAML, makeWorld, type World } from "../support/cli.js";
+import { ENVIRONMENT_YAML, makeWorld, serverStore, type World } from "../support/cli.js";
 import { answer } from "../support/json-shapes.js";
 import { NOBODY } from "../support/user.js";
 
@@ -39,13 +39,16 @@ environments:
 
 /** One world for all that follows, in order: what a person would do in one sitting. */
 let world: World;
+let store: Awaited<ReturnType<typeof serverStore>>;
 beforeAll(async () => {
-  world = await makeWorld({ config: CONFIG, files: FILES, branches: ["prod"] });
+  store = await serverStore();
+  world = await makeWorld({ config: CONFIG + store.line, files: FILES, branches: ["prod"] });
   world.put("live/dev/neighbour.txt", "not managed\n");
   world.put("live/prod/api.env", "# by hand\nWORKERS=8\nEXTRA=1\n");
 });
-afterAll(() => {
+afterAll(async () => {
   world.remove();
+  await store.close();
 });
 
 const json = async <Verb extends Parameters<typeof answer>[0]>(verb: Verb, ...rest: string[]) => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeRepository, type TestRepository } from "./git-repository.js";
+import { postgresUnavailable, startPostgres } from "./postgres.js";
 
 /** The built command: `npm test` builds it first. */
 export const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -104,6 +105,16 @@ environments:
 export const ENVIRONMENT_YAML = `targets:
   host: { kind: files, connection: host }
 `;
+
+/**
+ * A store on a server, as the line of trueup.yaml that names it: a command on the embedded store starts a PostgreSQL of its own,
+ * which makes a suite of many commands slow. Empty where no server can be had: then the store is the embedded one.
+ */
+export async function serverStore(): Promise<{ readonly line: string; close(): Promise<void> }> {
+  if (postgresUnavailable !== undefined) return { line: "", close: () => Promise.resolve() };
+  const server = await startPostgres();
+  return { line: `store: "${await server.newDatabase()}"\n`, close: () => server.close() };
+}
 
 export interface WorldOptions {
   /** The operator's file. */
