@@ -230,11 +230,17 @@ function elements([a, d, l]: Three<ReadonlyMap<string, ValueMap>>, key: string, 
   const next: Value[] = [];
   for (const name of new Set([...(d?.keys() ?? []), ...(l?.keys() ?? [])])) {
     const three: Three<Value> = [a?.get(name), d?.get(name), l?.get(name)];
-    const how = three[2] === undefined ? leaf : three[1] === undefined ? unnamed(key) : place;
+    const how = three[2] === undefined ? leaf : three[1] === undefined ? unnamed(key) : named(key);
     const element = step(name, three, at, how);
     if (element !== undefined) next.push(element);
   }
   return next;
+}
+
+/** An element that both sides have. One that is nothing but its key in git is as empty as a map can be here. */
+function named(key: string) {
+  return (a: Value | undefined, d: Value | undefined, l: Value | undefined, at: At): Value | undefined =>
+    isEmpty(without(d, key)) && !isEmpty(without(l, key)) ? emptied(a, d, l, at) : place(a, d, l, at);
 }
 
 /** An element that git does not name: its key is its name, not a setting, unless there is nothing else. */
@@ -256,7 +262,7 @@ function without(value: Value | undefined, key: string): ValueMap | undefined {
 }
 
 /**
- * Git says that the map (or keyed list) is empty, and live has something in it. Where all of that goes, the whole is one
+ * Git says that the map (or keyed list, or all of an element but its key) is empty, and live has something in it. Where all of that goes, the whole is one
  * change to an empty one, because a removal of the last member would take the map with it. Where some of it stays, each
  * member is its own.
  */
@@ -264,7 +270,7 @@ function emptied(a: Value | undefined, d: Value | undefined, l: Value | undefine
   const { run } = at;
   const { skipped } = run;
   const first = run.findings.length;
-  run.managed += 1;
+  if (isEmpty(d)) run.managed += 1;
   const next = inside(a, d, l, at) ?? d;
   const kinds = new Set(run.findings.slice(first).map(({ kind }) => kind));
   if (kinds.size === 0 || run.skipped > skipped || (kinds.has("unmanaged") && !run.options.exclusive)) return next;

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { applyChanges } from "../../src/core/apply.js";
 import type { ListRules } from "../../src/core/change.js";
 import { compare, type CompareOptions } from "../../src/core/compare.js";
 import { TrueupError } from "../../src/core/errors.js";
+import { changeOf } from "../../src/core/finding.js";
 import type { Document, Value } from "../../src/core/value.js";
 import { literal } from "../../src/core/value.js";
 
@@ -261,6 +263,19 @@ describe("keyed lists", () => {
     ]);
     expect(next).toEqual(a);
     expect(diff(a, {}, a, { lists }).next).toEqual({});
+  });
+
+  it("strip an element of which git names only the key as one change, and keep it", () => {
+    const a = rooms({ id: "k" });
+    const live = rooms({ id: "k", more: { x: 1, y: 2 } });
+    const { findings, managed } = diff(a, a, live, { lists, exclusive: true });
+    expect(findings).toMatchObject([
+      { path: "/rooms/k", kind: "unmanaged", action: "update", desired: { id: "k" }, live: { id: "k" } },
+    ]);
+    expect(managed).toBe(1);
+    expect(applyChanges(live, findings.map(changeOf), lists).document).toEqual(a);
+    const own = diff(rooms({ id: "k", t: 1 }), a, rooms({ id: "k", t: 1, mine: 2 }), { lists, prune: true });
+    expect(own.short).toEqual(["pending remove /rooms/k/t", "unmanaged remove /rooms/k/mine"]);
   });
 
   it("refuse a desired list with doubled or missing keys, naming the element and its list", () => {
