@@ -53,6 +53,24 @@ module.exports = {
       to: { path: "^src/targets/[^/]+/" },
     },
     {
+      name: "notifiers-and-forges-know-core-and-lib",
+      severity: "error",
+      from: { path: "^src/(notifiers|forges)/" },
+      to: { path: "^src/(?!notifiers/|forges/|lib/|core/)" },
+    },
+    {
+      name: "a-notifier-or-forge-knows-no-other",
+      severity: "error",
+      from: { path: "^src/(notifiers|forges)/([^/]+)/" },
+      to: { path: "^src/(notifiers|forges)/[^/]+/", pathNot: "^src/$1/$2/" },
+    },
+    {
+      name: "only-their-registries-name-them",
+      severity: "error",
+      from: { pathNot: "^src/(notifiers|forges)/" },
+      to: { path: "^src/(notifiers|forges)/[^/]+/" },
+    },
+    {
       name: "nobody-knows-the-face",
       comment: "cli, server and demo stand on top; nothing imports them.",
       severity: "error",

@@ -27,7 +27,9 @@ export const ERROR_CODES = [
   "STORE_FAILED",
   "STORE_TOO_NEW",
   "STORE_BUSY", // another process holds the embedded store or the lease
-  "GUARD_REFUSED", // blast radius, sudden loss
+  "GUARD_REFUSED", // blast radius, sudden loss, a freeze, an approval that is missing
+  "DELIVERY_FAILED", // a notifier or forge that may answer later
+  "DELIVERY_REFUSED", // a notifier or forge that will never take it
   "ABORTED",
   "INTERNAL", // a fault of Trueup's own
 ] as const;
@@ -49,6 +51,8 @@ export interface ErrorDetails {
   /** What to do, as a sentence. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
+  /** Milliseconds after which another attempt makes sense, where the other side said so. */
+  readonly retryAfter?: number | undefined;
 }
 
 export class TrueupError extends Error {
@@ -56,12 +60,14 @@ export class TrueupError extends Error {
   readonly code: ErrorCode;
   readonly where: Place | undefined;
   readonly hint: string | undefined;
+  readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
     this.code = code;
     this.where = details.where;
     this.hint = details.hint;
+    this.retryAfter = details.retryAfter;
   }
 }
 

@@ -7,6 +7,7 @@ import { type Hash, isSealed } from "../core/same.js";
 import { isList, isLiteral, isMap, type Value } from "../core/value.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { ReportedFinding } from "./report.js";
+import { restrain, type Restraint } from "./restraint.js";
 import { sealOf, shortSeal } from "./seal.js";
 
 /** A finding with what the policy says of it. */
@@ -16,6 +17,8 @@ export interface Judged {
   readonly decision: Decision;
   /** Why no action is taken although the policy names one; see `Memo`. */
   readonly note: string | undefined;
+  /** Set where a hold or a guard stands between the policy and the act. */
+  readonly restrained?: "held" | "flapping";
 }
 
 /**
@@ -36,6 +39,8 @@ export interface JudgeOptions {
   readonly memo: Memo;
   /** What is sensitive because it was. */
   readonly known: ReadonlySet<Pointer>;
+  /** Holds and guards that stand between the policy and the act; the first that speaks. */
+  readonly restraints?: readonly Restraint[];
   readonly hash: Hash;
 }
 
@@ -53,6 +58,11 @@ export function judge(findings: readonly Finding[], options: JudgeOptions): read
     };
     const decision = decide(subject, environment.policy, { sync: environment.sync, exclusive: target.exclusive });
     if (decision === undefined) return [];
+    const restrained = restrain(options.restraints ?? [], finding, decision.actions);
+    if (restrained !== undefined) {
+      const { why, note, actions } = restrained;
+      return [{ finding, sensitive, decision: { ...decision, actions }, note, restrained: why }];
+    }
     const remembered = Object.hasOwn(memo, finding.path) ? memo[finding.path] : undefined;
     const holds = remembered?.desired === sealOf(hash, finding.path, finding.desired);
     if (remembered === undefined || !holds) return [{ finding, sensitive, decision, note: undefined }];
@@ -96,7 +106,7 @@ function namesSecret(value: Value | undefined, { path, scope, target }: Place): 
 }
 
 /** The finding as it may be shown, stored and sent. */
-export function reported({ finding, sensitive, decision, note }: Judged, hash: Hash): ReportedFinding {
+export function reported({ finding, sensitive, decision, note, restrained }: Judged, hash: Hash): ReportedFinding {
   const shown = (value: Value | undefined): Value => {
     if (value === undefined) return null;
     return sensitive ? `(sensitive ${shortSeal(hash, finding.path, value)})` : value;
@@ -111,5 +121,6 @@ export function reported({ finding, sensitive, decision, note }: Judged, hash: H
     rule: decision.rule,
     ...(sensitive ? { sensitive: true as const } : {}),
     ...(note === undefined ? {} : { note }),
+    ...(restrained === undefined ? {} : { restrained }),
   };
 }

@@ -12,6 +12,7 @@ import type { IgnoreRule } from "../render/environment-file.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
 import { judge, type Judged, type Memo } from "./judge.js";
+import type { Restraint } from "./restraint.js";
 
 /** What is remembered of a target between passes: see `memory.ts`. */
 export interface Memory {
@@ -30,6 +31,7 @@ export interface LookOptions {
   readonly opened: Target;
   readonly memory: Memory;
   readonly hash: Hash;
+  readonly restraints?: readonly Restraint[];
   /** Today, for ignores that have an end: `YYYY-MM-DD`. */
   readonly today: string;
 }
@@ -71,7 +73,10 @@ export async function look(options: LookOptions, signal: AbortSignal): Promise<L
   return {
     observation,
     comparison,
-    judged: judge(comparison.findings, { environment, target, memo: memory.memo, known: memory.sensitive, hash }),
+    judged: judge(comparison.findings, {
+      ...{ environment, target, hash, memo: memory.memo, known: memory.sensitive },
+      restraints: options.restraints ?? [],
+    }),
     lost,
   };
 }

@@ -19,6 +19,8 @@ export interface ReportedFinding {
   readonly sensitive?: true;
   /** Why nothing is done about it: the system cannot hold the value, a person adopted the live one. */
   readonly note?: string;
+  /** What holds the policy's actions back; `note` says more. */
+  readonly restrained?: "held" | "flapping";
 }
 
 /** What became of one write. */

@@ -1,0 +1,69 @@
+-- What people decide, and what they are told.
+--
+-- Glossary
+--   hold         "leave this drift alone until then, because, says who": of one setting or of what is below it
+--   approval     "this very plan may be written", by the plan's hash; void when the plan changes
+--   incident     one drift from its opening to its end; the row stays, closed, for the reports
+--   outbox       messages that a notifier has yet to take, in order
+
+CREATE TABLE trueup.hold (
+  environment  text NOT NULL,
+  target       text NOT NULL,
+  path         text NOT NULL,         -- a JSON Pointer; '' holds the whole target
+  owner        text NOT NULL,
+  reason       text NOT NULL,
+  held_at      timestamptz NOT NULL DEFAULT now(),
+  ends_at      timestamptz NOT NULL,
+  PRIMARY KEY (environment, target, path)
+);
+
+CREATE TABLE trueup.approval (
+  environment  text NOT NULL,
+  target       text NOT NULL,
+  plan         text NOT NULL,         -- the hash of the plan
+  approved_by  text NOT NULL,
+  reason       text,
+  approved_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (environment, target, plan)
+);
+
+CREATE TABLE trueup.incident (
+  id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  fingerprint  text NOT NULL,
+  environment  text NOT NULL,
+  target       text NOT NULL,
+  path         text,
+  view         text NOT NULL,         -- JSON, redacted: what was told last
+  severity     text NOT NULL,
+  escalations  integer NOT NULL DEFAULT 0,
+  opened_at    timestamptz NOT NULL DEFAULT now(),
+  changed_at   timestamptz NOT NULL DEFAULT now(),
+  closed_at    timestamptz,
+  closed_as    text                   -- healed, adopted, resolved, …
+);
+CREATE UNIQUE INDEX incident_open ON trueup.incident (fingerprint) WHERE closed_at IS NULL;
+CREATE INDEX incident_opened ON trueup.incident (opened_at);
+
+CREATE TABLE trueup.outbox (
+  id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  message_id   text NOT NULL,
+  notifier     text NOT NULL,
+  incidents    text[] NOT NULL,       -- fingerprints: a message waits for earlier ones that share one
+  message      text NOT NULL,         -- JSON, redacted
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  not_before   timestamptz NOT NULL DEFAULT now(),
+  attempts     integer NOT NULL DEFAULT 0,
+  last_error   text,
+  claimed_by   text,
+  claimed_until timestamptz,
+  UNIQUE (notifier, message_id)
+);
+CREATE INDEX outbox_due ON trueup.outbox (notifier, id);
+
+-- What a notifier answered to the first message of an incident: its thread.
+CREATE TABLE trueup.thread (
+  notifier     text NOT NULL,
+  fingerprint  text NOT NULL,
+  thread       text NOT NULL,
+  PRIMARY KEY (notifier, fingerprint)
+);
