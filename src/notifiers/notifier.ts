@@ -70,7 +70,7 @@ export interface Notifier {
   close(): Promise<void>;
 }
 
-export interface NotifierKind<Spec = never> {
+export interface NotifierKind<Spec = unknown> {
   readonly kind: string;
   /** What trueup.yaml says of it beside `kind`, `name` and the routing. Strict: unknown keys are errors. */
   readonly spec: z.ZodType<Spec>;

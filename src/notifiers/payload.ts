@@ -1,0 +1,20 @@
+import { mapOf, type Value, type ValueMap } from "../core/value.js";
+import { stringifyJson } from "../lib/json.js";
+import type { IncidentView, Message } from "./notifier.js";
+
+/** A message as JSON for machines: docs/notifiers/webhook.md shows the shape. What is absent has no key. */
+export function payloadOf(message: Message): string {
+  const { id, at, kind, title, text, severity, incidents, url } = message;
+  return stringifyJson(
+    present({ schemaVersion: 1, id, at, kind, title, text, severity, incidents: incidents.map(incidentOf), url }),
+  );
+}
+
+function incidentOf(view: IncidentView): ValueMap {
+  const { fingerprint, environment, target, path, kind, severity, desired, live, rule, since, note } = view;
+  return present({ fingerprint, environment, target, path, kind, severity, desired, live, rule, since, note });
+}
+
+function present(members: Readonly<Record<string, Value | undefined>>): ValueMap {
+  return mapOf(Object.entries(members).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const])));
+}
