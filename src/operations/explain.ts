@@ -5,7 +5,7 @@ import { settingAt } from "../core/apply.js";
 import { decide, type Subject } from "../core/policy.js";
 import type { SourcedRule } from "../policies/drift.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
-import { knowledge, refresh } from "../reconcile/environment.js";
+import { knowledge, refresh, targetPass } from "../reconcile/environment.js";
 import { judge } from "../reconcile/judge.js";
 import { memoryOf } from "../reconcile/memory.js";
 import { see } from "../reconcile/pass.js";
@@ -81,11 +81,10 @@ async function explainTarget(
   session: Session,
   { environment, target, path, context }: ExplainTarget,
 ): Promise<Explanation[]> {
-  const { records, suspended } = await knowledge(session, environment.name);
-  const record = records.get(target.name);
+  const known = await knowledge(session, environment.name);
+  const pass = targetPass(session, { environment, target, known, signal: context.signal });
   const opened = await session.target(environment.name, target);
-  const memory = memoryOf(record, target);
-  const seen = await see({ session, environment, record, suspended, signal: context.signal }, target, opened, memory);
+  const seen = await see(pass, target, opened, memoryOf(pass.record, target));
   const hash = session.hash();
   const found = seen.judged.filter(({ finding }) => path === undefined || finding.path === path);
   if (found.length > 0 || path === undefined) {

@@ -93,14 +93,7 @@ async function overTargets(session: Session, pass: EnvironmentPass, work: OverTa
     const passes = await Promise.allSettled(
       chosen.map((target) =>
         queue.add(async () => {
-          const context = {
-            session,
-            environment,
-            record: known.records.get(target.name),
-            suspended: known.suspended,
-            signal,
-          };
-          const report = await work(context, target);
+          const report = await work(targetPass(session, { environment, target, known, signal }), target);
           progress?.(report);
           return report;
         }),
@@ -131,6 +124,19 @@ export async function knowledge(session: Session, environment: string) {
   const store = await session.store();
   const [records, suspensions] = await Promise.all([store.records.load(environment), store.suspensions.list()]);
   return { records, suspended: suspensions.some((suspension) => suspension.environment === environment) };
+}
+
+export interface TargetPassOptions {
+  readonly environment: RenderedEnvironment;
+  readonly target: RenderedTarget;
+  readonly known: Awaited<ReturnType<typeof knowledge>>;
+  readonly signal: AbortSignal;
+}
+
+/** What a pass over one target works with, of what is known of its environment. */
+export function targetPass(session: Session, { environment, target, known, signal }: TargetPassOptions): TargetPass {
+  const record = known.records.get(target.name);
+  return { session, environment, record, suspended: known.suspended, restraints: [], signal };
 }
 
 function choose(environment: RenderedEnvironment, wanted: readonly string[] | undefined): readonly RenderedTarget[] {

@@ -5,6 +5,7 @@ import type { Target } from "../targets/target.js";
 import { reported } from "./judge.js";
 import { type Look, look, type Memory } from "./look.js";
 import { reportError, type TargetReport, type TargetState } from "./report.js";
+import type { Restraint } from "./restraint.js";
 import type { Session } from "./session.js";
 
 /** One pass over one target: what it works with. */
@@ -14,14 +15,16 @@ export interface TargetPass {
   /** What the store has of the target. */
   readonly record: TargetRecord | undefined;
   readonly suspended: boolean;
+  /** Holds and guards that stand between the policy and the act; the first that speaks. */
+  readonly restraints: readonly Restraint[];
   readonly signal: AbortSignal;
 }
 
 /** Reads and compares, within the target's time. @throws as `look` does */
 export function see(pass: TargetPass, target: ReadyTarget, opened: Target, memory: Memory): Promise<Look> {
-  const { session, environment, signal } = pass;
+  const { session, environment, restraints, signal } = pass;
   const today = new Date().toISOString().slice(0, 10);
-  return look({ environment, target, opened, memory, hash: session.hash(), today }, signal);
+  return look({ environment, target, opened, memory, restraints, hash: session.hash(), today }, signal);
 }
 
 /** What was seen, as it may be shown. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { joined } from "../lib/signals.js";
 import type { ReadyTarget, RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
-import { knowledge } from "./environment.js";
+import { knowledge, targetPass } from "./environment.js";
 import { asTrueupError } from "./pass.js";
 import type { Session } from "./session.js";
 import { reconcileTarget } from "./target.js";
@@ -41,14 +41,10 @@ export function targetLoop(session: Session, schedule: Schedule): TargetLoop {
   async function pass(): Promise<void> {
     if (current === undefined || signal.aborted) return;
     const { environment, target } = current;
-    const { name } = target;
     try {
-      const { records, suspended } = await knowledge(session, environment.name);
-      const report = await reconcileTarget(
-        { session, environment, record: records.get(name), suspended, signal },
-        target,
-        { sync: false, confirm: false },
-      );
+      const known = await knowledge(session, environment.name);
+      const context = targetPass(session, { environment, target, known, signal });
+      const report = await reconcileTarget(context, target, { sync: false, confirm: false });
       if (report.state === "Unknown") failed();
       else failures = 0;
       if (!("error" in target) && report.state !== "Unknown") watch(environment.name, target);
@@ -56,7 +52,7 @@ export function targetLoop(session: Session, schedule: Schedule): TargetLoop {
       if (left()) return;
       failed();
       const { code, message, hint } = asTrueupError(error);
-      session.log.error({ environment: environment.name, target: name, code, hint }, message);
+      session.log.error({ environment: environment.name, target: target.name, code, hint }, message);
     }
   }
 
