@@ -81,28 +81,42 @@ export function decide(subject: Subject, policy: Policy, options: DecideOptions)
       continue;
     }
     const actions = rule.actions ?? DEFAULT_ACTIONS[rule.severity];
-    return { severity: rule.severity, actions: permitted(kind, actions, options), rule: rule.name, passedOver };
+    return { severity: rule.severity, actions: permitted(subject, actions, options), rule: rule.name, passedOver };
   }
   if (kind === "unmanaged" && !options.exclusive) return undefined;
   const severity = subject.sensitive ? "high" : "medium";
   return {
     severity,
-    actions: permitted(kind, DEFAULT_ACTIONS[severity], options),
+    actions: permitted(subject, DEFAULT_ACTIONS[severity], options),
     rule: subject.sensitive ? "default: sensitive settings" : "default",
     passedOver,
   };
 }
 
 /**
- * What of a rule's actions the kind of finding allows:
+ * What of a rule's actions the finding allows, the kind first:
  * | kind       | actions |
  * |------------|---------|
  * | pending    | `sync`, or none where a person decides; drift's actions say nothing of what git moved |
  * | modified, missing | as the rule says |
  * | conflicted | never `heal`: both sides moved, and one of them would be lost; `propose` in its place |
  * | unmanaged  | `heal` (that is: remove) only where the target is exclusive |
+ *
+ * | sensitive  | of these |
+ * |------------|----------|
+ * | no         | all |
+ * | yes        | never `propose`: a pull request would show the value; `alert` in its place |
  */
-function permitted(kind: FindingKind, actions: readonly Action[], options: DecideOptions): readonly Action[] {
+function permitted(
+  { finding, sensitive }: Subject,
+  actions: readonly Action[],
+  options: DecideOptions,
+): readonly Action[] {
+  const allowed = permittedByKind(finding.kind, actions, options);
+  return sensitive ? inPlaceOf("propose", "alert", allowed) : allowed;
+}
+
+function permittedByKind(kind: FindingKind, actions: readonly Action[], options: DecideOptions): readonly Action[] {
   switch (kind) {
     case "pending":
       return options.sync === "auto" ? ["sync"] : [];
@@ -110,8 +124,12 @@ function permitted(kind: FindingKind, actions: readonly Action[], options: Decid
     case "missing":
       return actions;
     case "conflicted":
-      return [...new Set(actions.map((action) => (action === "heal" ? "propose" : action)))];
+      return inPlaceOf("heal", "propose", actions);
     case "unmanaged":
       return options.exclusive ? actions : actions.filter((action) => action !== "heal");
   }
+}
+
+function inPlaceOf(refused: Action, instead: Action, actions: readonly Action[]): readonly Action[] {
+  return [...new Set(actions.map((action) => (action === refused ? instead : action)))];
 }

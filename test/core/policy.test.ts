@@ -66,6 +66,7 @@ describe("a decision", () => {
         const { kind } = subject.finding;
         expect(new Set(actions).size).toBe(actions.length);
         if (kind === "conflicted") expect(actions).not.toContain("heal");
+        if (subject.sensitive) expect(actions).not.toContain("propose");
         if (kind === "unmanaged" && !how.exclusive) expect(actions).not.toContain("heal");
         if (kind === "pending") expect(actions).toEqual(how.sync === "auto" ? ["sync"] : []);
         else expect(actions).not.toContain("sync");
@@ -84,5 +85,34 @@ describe("a decision", () => {
     const spec = rule({ says: "match", severity, actions: undefined, asksForUnmanaged: false }, 0);
     const decision = decide(subject, { rules: [spec], guards: DEFAULT_GUARDS }, { sync: "auto", exclusive: false });
     expect(decision?.actions).toEqual(actions);
+  });
+
+  it.each([
+    ["pending", false, ["sync"]],
+    ["pending", true, ["sync"]],
+    ["modified", false, ["heal", "propose"]],
+    ["modified", true, ["heal", "alert"]],
+    ["missing", false, ["heal", "propose"]],
+    ["missing", true, ["heal", "alert"]],
+    ["conflicted", false, ["propose"]],
+    ["conflicted", true, ["alert"]],
+    ["unmanaged", false, ["propose"]],
+    ["unmanaged", true, ["alert"]],
+  ] as const)(
+    "that is to heal and propose, on a %s finding (sensitive: %j), comes to %j",
+    (kind, sensitive, actions) => {
+      const finding: Finding = { path: "/a", kind, action: "update", desired: 1, live: 2, lastApplied: 1 };
+      const subject = { environment: "prod", target: "t", targetKind: "files", finding, sensitive };
+      const says = rule({ says: "match", severity: "low", actions: ["heal", "propose"], asksForUnmanaged: true }, 0);
+      const decision = decide(subject, { rules: [says], guards: DEFAULT_GUARDS }, { sync: "auto", exclusive: false });
+      expect(decision?.actions).toEqual(actions);
+    },
+  );
+
+  it("on a sensitive setting that no rule speaks of is to alert", () => {
+    const finding: Finding = { path: "/a", kind: "modified", action: "update", desired: 1, live: 2, lastApplied: 1 };
+    const subject = { environment: "prod", target: "t", targetKind: "files", finding, sensitive: true };
+    const decision = decide(subject, { rules: [], guards: DEFAULT_GUARDS }, { sync: "auto", exclusive: false });
+    expect(decision).toMatchObject({ severity: "high", actions: ["alert"] });
   });
 });
