@@ -1,26 +1,8 @@
 import type { z } from "zod";
+import type { IncidentView } from "../core/incident.js";
 import type { Severity } from "../core/policy.js";
-import type { Value } from "../core/value.js";
 
-/** One drift as it may be told to the world: redacted, sensitive values only as the beginning of their keyed hash. */
-export interface IncidentView {
-  /** Stable: the same drift has the same one, whenever and in whatever order it is found. */
-  readonly fingerprint: string;
-  readonly environment: string;
-  readonly target: string;
-  /** A JSON Pointer; absent where the whole target is meant. */
-  readonly path?: string;
-  readonly kind: string;
-  readonly severity: Severity;
-  /** Null where absent. */
-  readonly desired: Value;
-  readonly live: Value;
-  readonly rule: string;
-  /** ISO 8601. */
-  readonly since: string;
-  /** Why it is told, where the values do not say it: flapping, a hold that ended, who decided. */
-  readonly note?: string;
-}
+export type { IncidentView } from "../core/incident.js";
 
 /** What is sent. `text` from outside (values, names, reasons) is raw: each notifier escapes it for its medium. */
 export interface Message {
@@ -74,5 +56,7 @@ export interface NotifierKind<Spec = unknown> {
   readonly kind: string;
   /** What trueup.yaml says of it beside `kind`, `name` and the routing. Strict: unknown keys are errors. */
   readonly spec: z.ZodType<Spec>;
+  /** Whether messages of one incident are one thread: then no message is about incidents that were opened apart. */
+  threads?(spec: Spec): boolean;
   open(spec: Spec): Promise<Notifier>;
 }

@@ -1,0 +1,69 @@
+import type { IncomingWebhookSendArguments } from "@slack/webhook";
+import type { IncidentView, Message } from "../notifier.js";
+import { cut, moreOf, nameOf, oneLine, SEVERITY_MARK, valueText } from "../text.js";
+import { code, escaped, link } from "./mrkdwn.js";
+
+type Block = Extract<NonNullable<IncomingWebhookSendArguments["blocks"]>[number], { type: string }>;
+
+/** https://docs.slack.dev/reference/block-kit/blocks */
+export const LIMITS = {
+  header: 150,
+  section: 3_000,
+  blocks: 50,
+  /** Slack refuses more than about 13,200 in all (`msg_blocks_too_long`), and documents no figure. */
+  characters: 12_000,
+} as const;
+const FIELD = 500;
+
+/**
+ * The message as Block Kit. What comes from outside is plain text or an escaped code span, `verbatim`: it names nobody,
+ * links nowhere and formats nothing.
+ */
+export function blocksOf(message: Message): Block[] {
+  const { id, title, text, kind, severity, incidents, url } = message;
+  const heading = cut(oneLine(title) || "Trueup", LIMITS.header);
+  const head: Block[] = [
+    // Slack has no key against doubles: whoever reads the channel by program knows one by this.
+    { type: "header", block_id: cut(`trueup:${id}`, 255), text: { type: "plain_text", text: heading, emoji: false } },
+    ...(text.trim() === "" ? [] : [plain(text)]),
+  ];
+  const sections = fitting(incidents.map(sectionOf), head.length + 1);
+  const more = moreOf(incidents.length, sections.length);
+  const where = url === undefined ? undefined : link(url, more ?? "Read more");
+  const last = [`${SEVERITY_MARK[severity]} ${severity} · ${kind}`, where ?? more].filter((part) => part !== undefined);
+  return [...head, ...sections.map(mrkdwn), { type: "context", elements: [mrkdwnText(last.join(" · "))] }];
+}
+
+/** As many as the limits of one message leave room for. */
+function fitting(sections: readonly string[], taken: number): readonly string[] {
+  let room = LIMITS.characters - LIMITS.header - LIMITS.section;
+  const end = sections.findIndex((section) => (room -= section.length) < 0);
+  return sections.slice(0, Math.min(LIMITS.blocks - taken, end === -1 ? sections.length : end));
+}
+
+function sectionOf(incident: IncidentView): string {
+  const { desired, live, severity, rule, since, kind, note } = incident;
+  return [
+    `${SEVERITY_MARK[severity]} ${code(nameOf(incident), FIELD)} ${kind}`,
+    `git ${code(valueText(desired), FIELD)} live ${code(valueText(live), FIELD)}`,
+    `rule ${code(rule, FIELD)} since ${code(since, 60)}`,
+    ...(note === undefined ? [] : [code(note, FIELD)]),
+  ].join("\n");
+}
+
+function plain(text: string): Block {
+  return { type: "section", text: { type: "plain_text", text: cut(text, LIMITS.section), emoji: false } };
+}
+
+function mrkdwn(text: string): Block {
+  return { type: "section", text: mrkdwnText(text) };
+}
+
+function mrkdwnText(text: string) {
+  return { type: "mrkdwn" as const, text, verbatim: true };
+}
+
+/** What notifications and old clients show instead of the blocks. */
+export function fallbackOf({ title, text }: Message): string {
+  return escaped([oneLine(title), oneLine(text)].filter((part) => part !== "").join(": ") || "Trueup", 3_000);
+}

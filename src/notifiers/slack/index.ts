@@ -1,0 +1,12 @@
+import type { NotifierKind } from "../notifier.js";
+import { slackSpec, type SlackSpec } from "./spec.js";
+
+/** A Slack channel, by incoming webhook or as a bot. */
+export const slack: NotifierKind<SlackSpec> = {
+  kind: "slack",
+  spec: slackSpec,
+  async open(spec) {
+    const { openSlack } = await import("./notifier.js");
+    return openSlack(spec);
+  },
+};
