@@ -115,15 +115,21 @@ export function program(): Command {
     .action(async (words: string[], _: object, command: Command) =>
       (await import("./verbs/suspend.js")).resume(words, globals(command)),
     );
-  root
-    .command("policy")
-    .description("look at policies")
+  const policy = root.command("policy").description("look at policies, test them, try others on what happened");
+  policy
     .command("explain")
     .description("which rule decides on a setting, and why")
     .argument("<environment>", "environment or environment/target")
     .argument("[setting]", "a JSON Pointer such as /logging/level; without it, everything that differs")
     .action(async (word: string, path: string | undefined, _: object, command: Command) =>
       (await import("./verbs/explain.js")).explain(word, path, globals(command)),
+    );
+  policy
+    .command("test")
+    .description("run the cases of policies/tests; of the environments' branches, or of a folder before a commit")
+    .argument("[path...]", "a folder `policies`, one that has it, or a file of tests")
+    .action(async (paths: string[], _: object, command: Command) =>
+      (await import("./verbs/policy-test.js")).policyTest(paths, globals(command)),
     );
   root
     .command("doctor")

@@ -93,14 +93,16 @@ describe("docs/environments.md", () => {
 
 describe("docs/policies.md", () => {
   it("has examples with every key, and they load", async () => {
-    const [drift = "", validation = ""] = blocks("policies.md");
+    const [drift = "", validation = "", tests = ""] = blocks("policies.md");
     const files = {
       "environments/dev/environment.yaml": ENVIRONMENT_YAML,
       "environments/dev/host/app.yaml": "a: 1\n",
       "policies/drift.yaml": drift,
       "policies/validation.yaml": validation,
+      "policies/tests/drift.yaml": tests,
     };
     world = await makeWorld({ files });
+    expect((await world.run(["policy", "test"])).code).toBe(0);
     expect((await world.run(["validate"])).code).toBe(0);
     const places: [string, string, RegExp][] = [
       ["policies/drift.yaml", "rules:\n", /^KEY:/m],

@@ -67,6 +67,9 @@ const comparison = z.strictObject({
   ),
 });
 
+/** What a policy says of one finding. */
+const verdict = z.strictObject({ severity, actions: z.array(action), rule: z.string() });
+
 const suspension = z.strictObject({
   ...version,
   environments: z.array(z.strictObject({ name: z.string(), suspended: z.boolean(), changed: z.boolean() })),
@@ -164,6 +167,27 @@ export const shapes = {
         actions: z.array(action),
         rule: z.string(),
         rules: z.array(z.strictObject({ name: z.string(), where: z.string(), said: z.string() })),
+      }),
+    ),
+  }),
+  "policy test": z.strictObject({
+    ...version,
+    passed: z.boolean(),
+    suites: z.array(
+      z.strictObject({
+        environments: z.array(z.string()),
+        policy: z.string().optional(),
+        cases: z.array(
+          z.strictObject({
+            name: z.string(),
+            where: z.string(),
+            passed: z.boolean(),
+            expected: z.union([z.literal("none"), verdict.partial({ actions: true, rule: true })]),
+            got: z.union([z.literal("none"), verdict]),
+            passedOver: z.array(z.strictObject({ rule: z.string(), reason: z.string() })).optional(),
+          }),
+        ),
+        uncovered: z.array(z.strictObject({ name: z.string(), where: z.string() })),
       }),
     ),
   }),
