@@ -1,0 +1,50 @@
+import type { Octokit } from "@octokit/rest";
+
+/** How Trueup proves who it is: a token, or a GitHub App installed on the repository. */
+export type GitHubIdentity =
+  | { readonly token: string }
+  | { readonly app: { readonly id: number; readonly installation: number; readonly privateKey: string } };
+
+export interface GitHubOptions {
+  /** `owner/name` */
+  readonly repository: string;
+  readonly identity: GitHubIdentity;
+  /** `https://github.example.com/api/v3` for GitHub Enterprise Server; default github.com. */
+  readonly baseUrl?: string;
+}
+
+/** Longer waits are the caller's: a cycle shall not stand still until GitHub's hour is over. */
+const LONGEST_WAIT_S = 10;
+
+/** An Octokit that waits out short rate limits and tries again after server errors. */
+export async function openClient({ identity, baseUrl }: GitHubOptions): Promise<Octokit> {
+  const [{ Octokit }, { throttling }, { retry }] = await Promise.all([
+    import("@octokit/rest"),
+    import("@octokit/plugin-throttling"),
+    import("@octokit/plugin-retry"),
+  ]);
+  const Client = Octokit.plugin(throttling, retry);
+  const waitShortly = (seconds: number, _: object, __: object, retries: number) =>
+    seconds <= LONGEST_WAIT_S && retries < 2;
+  return new Client({
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(await authentication(identity)),
+    userAgent: "trueup",
+    // What the throttling gives up must not be tried again by the other.
+    retry: { doNotRetry: [304, 400, 401, 403, 404, 410, 422, 429, 451] },
+    throttle: { onRateLimit: waitShortly, onSecondaryRateLimit: waitShortly },
+    // Octokit's own words go to the console, and would hold addresses.
+    log: { debug: silent, info: silent, warn: silent, error: silent },
+  });
+}
+
+async function authentication(identity: GitHubIdentity): Promise<object> {
+  if ("token" in identity) return { auth: identity.token };
+  const { createAppAuth } = await import("@octokit/auth-app");
+  const { id, installation, privateKey } = identity.app;
+  return { authStrategy: createAppAuth, auth: { appId: id, installationId: installation, privateKey } };
+}
+
+function silent(): void {
+  // What goes wrong is thrown, and told by whoever asked.
+}

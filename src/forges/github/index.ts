@@ -1,0 +1,231 @@
+import type { Octokit } from "@octokit/rest";
+import type { Command, Forge, OpenRequest, PullRequest, PullRequestUpdate } from "../forge.js";
+import { type GitHubOptions, openClient } from "./client.js";
+import { explain, statusOf } from "./failure.js";
+
+/** A pull request as GitHub lists it, as far as we look. */
+type Listed = Awaited<ReturnType<Octokit["rest"]["pulls"]["list"]>>["data"][number];
+
+interface Repository {
+  readonly owner: string;
+  readonly repo: string;
+}
+
+export async function openGitHub(options: GitHubOptions): Promise<Forge> {
+  const octokit = await openClient(options);
+  const [owner = "", repo = ""] = options.repository.split("/");
+  const repository: Repository = { owner, repo };
+  const asking = async <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw explain(error, options.repository);
+    }
+  };
+  const newest = newestOf(octokit, repository);
+  return {
+    find: (head, signal) =>
+      asking(async () => {
+        const found = await newest(head, signal);
+        return found === undefined ? undefined : await pullRequestOf(octokit, repository, { found, signal });
+      }, signal),
+    open: (request, signal) =>
+      asking(async () => {
+        const before = await newest(request.head, signal);
+        const found = before?.state === "open" ? before : await create(octokit, repository, { request, signal });
+        await label(octokit, repository, { number: found.number, labels: request.labels, signal });
+        await askForReviews(octokit, repository, { number: found.number, request, signal });
+        return { ...shown(found), state: "open" };
+      }, signal),
+    update: (number, update, signal) => asking(() => put(octokit, repository, { number, update, signal }), signal),
+    commands: (number, since, signal) =>
+      asking(() => commandsOf(octokit, repository, { number, since, signal }), signal),
+  };
+}
+
+/** Asked every cycle: where nothing changed GitHub answers 304, which costs nothing of the rate limit. */
+function newestOf(octokit: Octokit, { owner, repo }: Repository) {
+  const known = new Map<string, { readonly etag: string; readonly found: Listed | undefined }>();
+  return async (head: string, signal: AbortSignal): Promise<Listed | undefined> => {
+    const before = known.get(head);
+    try {
+      const { data, headers } = await octokit.rest.pulls.list({
+        ...{ owner, repo, head: `${owner}:${head}`, state: "all", sort: "created", direction: "desc", per_page: 100 },
+        headers: before === undefined ? {} : { "if-none-match": before.etag },
+        request: { signal },
+      });
+      const own = data.filter((each) => isOwn(each, { owner, repo }) && each.head.ref === head);
+      // An open one first: whatever else was opened and closed since, people look at that.
+      const found = own.find(({ state }) => state === "open") ?? own[0];
+      if (headers.etag !== undefined) known.set(head, { etag: headers.etag, found });
+      return found;
+    } catch (error) {
+      if (statusOf(error) === 304 && before !== undefined) return before.found;
+      throw error;
+    }
+  };
+}
+
+/** Whether the head branch is in the repository itself: GitHub lists forks of the same owner, too. */
+function isOwn({ head }: Listed, { owner, repo }: Repository): boolean {
+  // A fork that was deleted leaves null, which GitHub's description does not say.
+  const from = head.repo as Listed["head"]["repo"] | null;
+  return from?.full_name.toLowerCase() === `${owner}/${repo}`.toLowerCase();
+}
+
+function shown({ number, html_url, title, body }: Pick<Listed, "number" | "html_url" | "title" | "body">) {
+  return { number, url: html_url, title, body: body ?? "" };
+}
+
+interface Found {
+  readonly found: Listed;
+  readonly signal: AbortSignal;
+}
+
+async function pullRequestOf(octokit: Octokit, repository: Repository, { found, signal }: Found): Promise<PullRequest> {
+  if (found.state === "open") return { ...shown(found), state: "open" };
+  const state = found.merged_at === null ? "closed" : "merged";
+  const number = found.number;
+  const decidedBy =
+    state === "merged"
+      ? (await octokit.rest.pulls.get({ ...repository, pull_number: number, request: { signal } })).data.merged_by
+          ?.login
+      : await closedBy(octokit, repository, { number, signal });
+  return { ...shown(found), state, ...(decidedBy === undefined ? {} : { decidedBy }) };
+}
+
+/** GitHub tells it of the issue that each pull request is, where issues may be read. */
+async function closedBy(
+  octokit: Octokit,
+  repository: Repository,
+  { number, signal }: { number: number; signal: AbortSignal },
+): Promise<string | undefined> {
+  try {
+    const { data } = await octokit.rest.issues.get({ ...repository, issue_number: number, request: { signal } });
+    return data.closed_by?.login;
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+async function label(
+  octokit: Octokit,
+  repository: Repository,
+  { number, labels, signal }: { number: number; labels: readonly string[]; signal: AbortSignal },
+): Promise<void> {
+  if (labels.length === 0) return;
+  await octokit.rest.issues.setLabels({
+    ...repository,
+    issue_number: number,
+    labels: [...labels],
+    request: { signal },
+  });
+}
+
+interface Opening {
+  readonly request: OpenRequest;
+  readonly signal: AbortSignal;
+}
+
+async function create(octokit: Octokit, repository: Repository, { request, signal }: Opening): Promise<Listed> {
+  const { head, base, title, body } = request;
+  try {
+    const { data } = await octokit.rest.pulls.create({
+      ...{ ...repository, head, base, title, body },
+      // A second attempt may come after a first that GitHub carried out: ours looks before it asks again.
+      request: { signal, retries: 0 },
+    });
+    return data as Listed;
+  } catch (error) {
+    const there = await newestOf(octokit, repository)(head, signal);
+    if (there?.state === "open") return there;
+    throw error;
+  }
+}
+
+async function askForReviews(
+  octokit: Octokit,
+  repository: Repository,
+  { number, request, signal }: Opening & { number: number },
+): Promise<void> {
+  const teams = request.reviewers.flatMap((name) => (name.includes("/") ? [name.split("/")[1] ?? ""] : []));
+  const people = request.reviewers.filter((name) => !name.includes("/"));
+  for (const wanted of [
+    ...people.map((login) => ({ reviewers: [login] })),
+    ...teams.map((slug) => ({ team_reviewers: [slug] })),
+  ]) {
+    try {
+      await octokit.rest.pulls.requestReviewers({ ...repository, pull_number: number, ...wanted, request: { signal } });
+    } catch (error) {
+      // 422: no collaborator, or the author. CODEOWNERS may name whoever it likes.
+      if (statusOf(error) !== 422) throw error;
+    }
+  }
+}
+
+interface Putting {
+  readonly number: number;
+  readonly update: PullRequestUpdate;
+  readonly signal: AbortSignal;
+}
+
+async function put(octokit: Octokit, repository: Repository, { number, update, signal }: Putting): Promise<void> {
+  const { content, comment, close } = update;
+  const issue = { ...repository, issue_number: number, request: { signal } };
+  const pull = { ...repository, pull_number: number, request: { signal } };
+  if (content !== undefined) {
+    const { title, body, labels } = content;
+    await octokit.rest.pulls.update({ ...pull, title, body });
+    await label(octokit, repository, { number, labels, signal });
+  }
+  if (comment !== undefined) await octokit.rest.issues.createComment({ ...issue, body: comment });
+  if (close === true) await octokit.rest.pulls.update({ ...pull, state: "closed" });
+}
+
+interface CommandQuery {
+  readonly number: number;
+  readonly since: string;
+  readonly signal: AbortSignal;
+}
+
+const COMMAND = /^\/trueup[ \t]+(\S.*)$/;
+
+async function commandsOf(
+  octokit: Octokit,
+  repository: Repository,
+  { number, since, signal }: CommandQuery,
+): Promise<readonly Command[]> {
+  const comments = await octokit.paginate(octokit.rest.issues.listComments, {
+    ...{ ...repository, issue_number: number, since, per_page: 100, request: { signal } },
+  });
+  const allowed = new Map<string, boolean>();
+  const commands: Command[] = [];
+  for (const { id, body = "", user, created_at } of comments) {
+    const [, text] = COMMAND.exec(body.split(/\r?\n/)[0] ?? "") ?? [];
+    // An edited comment comes again by its new date: what was asked counts once, when it was written.
+    if (text === undefined || user === null || created_at < since) continue;
+    const mayWrite = allowed.get(user.login) ?? (await writes(octokit, repository, { login: user.login, signal }));
+    allowed.set(user.login, mayWrite);
+    if (mayWrite) commands.push({ id: String(id), author: user.login, text: text.trim(), at: created_at });
+  }
+  return commands;
+}
+
+/** `author_association` would not do: a member of the organisation need not have write access. */
+async function writes(
+  octokit: Octokit,
+  repository: Repository,
+  { login, signal }: { login: string; signal: AbortSignal },
+): Promise<boolean> {
+  try {
+    const { data } = await octokit.rest.repos.getCollaboratorPermissionLevel({
+      ...{ ...repository, username: login, request: { signal } },
+    });
+    return ["admin", "write"].includes(data.permission);
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
+  }
+}

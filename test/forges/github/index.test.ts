@@ -1,0 +1,170 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { TrueupError } from "../../../src/core/errors.js";
+import type { Forge } from "../../../src/forges/forge.js";
+import { openGitHub } from "../../../src/forges/github/index.js";
+import { githubWorld, type GitHubWorld, tokens } from "../../support/github.js";
+
+const REPOSITORY = "acme/environments";
+const { signal } = new AbortController();
+
+describe("GitHub", () => {
+  let world: GitHubWorld;
+  let forge: Forge;
+  let count = 0;
+
+  beforeAll(async () => {
+    world = await githubWorld();
+    forge = await openGitHub({ repository: REPOSITORY, identity: { token: tokens.owner }, baseUrl: world.url });
+  });
+  afterEach(() => {
+    expect(world.violations.splice(0)).toEqual([]);
+    world.asked.length = 0;
+    world.instead.length = 0;
+  });
+  afterAll(() => world.close());
+
+  /** A branch with a commit of its own, as a push would make it. */
+  async function branch(): Promise<string> {
+    count += 1;
+    const name = `trueup/drift/prod/settings-${count}`;
+    const main = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/git/ref/heads/main`);
+    const { sha } = (main.data as { object: { sha: string } }).object;
+    await world.as(tokens.owner, "POST", `/repos/${REPOSITORY}/git/refs`, { ref: `refs/heads/${name}`, sha });
+    const path = `/repos/${REPOSITORY}/contents/file-${count}.yaml`;
+    const content = Buffer.from(`value: ${count}\n`).toString("base64");
+    const made = await world.as(tokens.owner, "PUT", path, { message: "adopt", content, branch: name });
+    expect(made.status).toBe(201);
+    return name;
+  }
+
+  const open = (head: string, title = "prod/settings: 1 setting drifted") =>
+    forge.open({ head, base: "main", title, body: "a table", labels: ["severity/high"], reviewers: [] }, signal);
+
+  it("finds nothing where there is no pull request", async () => {
+    expect(await forge.find("trueup/drift/none", signal)).toBeUndefined();
+  });
+
+  it("opens one, and finds it again by its branch", async () => {
+    const head = await branch();
+    const opened = await open(head);
+    expect(opened).toMatchObject({ state: "open", title: "prod/settings: 1 setting drifted", body: "a table" });
+    expect(await forge.find(head, signal)).toEqual(opened);
+    const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/pulls/${opened.number}`);
+    expect(data).toMatchObject({ labels: [{ name: "severity/high" }] });
+  });
+
+  it("never opens a second, whoever asks again after a restart", async () => {
+    const head = await branch();
+    const first = await open(head);
+    const restarted = await openGitHub({
+      repository: REPOSITORY,
+      identity: { token: tokens.owner },
+      baseUrl: world.url,
+    });
+    const request = { head, base: "main", title: "again", body: "", labels: [], reviewers: [] };
+    expect(await restarted.open(request, signal)).toMatchObject({ number: first.number });
+    const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/pulls?head=acme:${head}&state=all`);
+    expect(data).toHaveLength(1);
+  });
+
+  it("finds the one that an answer was lost of, instead of opening another", async () => {
+    const head = await branch();
+    const first = await open(head);
+    const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/pulls/${first.number}`);
+    const other = await openGitHub({ repository: REPOSITORY, identity: { token: tokens.owner }, baseUrl: world.url });
+    // The look before says none, the creation is refused as GitHub does it: the look after finds it.
+    world.instead.push({ status: 200, body: [] });
+    world.instead.push({
+      status: 422,
+      body: { message: "Validation Failed", errors: [{ message: "A pull request already exists" }] },
+    });
+    world.instead.push({ status: 200, body: [data] });
+    const request = { head, base: "main", title: "again", body: "", labels: [], reviewers: [] };
+    expect(await other.open(request, signal)).toMatchObject({ number: first.number });
+  });
+
+  it("updates title, body and labels in place, comments, and closes", async () => {
+    const head = await branch();
+    const { number } = await open(head);
+    const content = { title: "2 settings drifted", body: "a longer table", labels: ["severity/critical"] };
+    await forge.update(number, { content, comment: "the drift is gone", close: true }, signal);
+    expect(await forge.find(head, signal)).toMatchObject({ number, state: "closed", title: "2 settings drifted" });
+    const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/issues/${number}/comments`);
+    expect(data).toMatchObject([{ body: "the drift is gone" }]);
+  });
+
+  it("tells merged from closed", async () => {
+    const head = await branch();
+    const { number } = await open(head);
+    const merged = await world.as(tokens.owner, "PUT", `/repos/${REPOSITORY}/pulls/${number}/merge`, {});
+    expect(merged.status).toBe(200);
+    expect(await forge.find(head, signal)).toMatchObject({ number, state: "merged", decidedBy: "acme" });
+  });
+
+  it("says who closed it, where GitHub does", async () => {
+    const head = await branch();
+    const { number } = await open(head);
+    const path = `/repos/${REPOSITORY}/pulls/${number}`;
+    const { data } = await world.as(tokens.owner, "PATCH", path, { state: "closed" });
+    // The emulator does not show a pull request as an issue.
+    world.instead.push({ status: 200, body: [data] }, { status: 200, body: { number, closed_by: { login: "acme" } } });
+    expect(await forge.find(head, signal)).toMatchObject({ state: "closed", decidedBy: "acme" });
+  });
+
+  it("hears commands of people who may write, and of nobody else", async () => {
+    const head = await branch();
+    const { number } = await open(head);
+    const path = `/repos/${REPOSITORY}/issues/${number}/comments`;
+    await world.as(tokens.stranger, "POST", path, { body: "/trueup revert" });
+    await world.as(tokens.owner, "POST", path, { body: "nice\n/trueup revert" });
+    await world.as(tokens.owner, "POST", path, { body: "/trueup hold 4h because INC-1\nthanks" });
+    const commands = await forge.commands(number, "2020-01-01T00:00:00Z", signal);
+    expect(commands).toMatchObject([{ author: "acme", text: "hold 4h because INC-1" }]);
+  });
+
+  it("does not see a fork's pull request, whatever its branch is called", async () => {
+    const head = await branch();
+    const opened = await open(head);
+    const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/pulls/${opened.number}`);
+    const real = data as { head: { repo: object } };
+    const fork = { ...real, number: 999, head: { ...real.head, repo: { ...real.head.repo, full_name: "acme/fork" } } };
+    const gone = { ...real, number: 998, head: { ...real.head, repo: null } };
+    world.instead.push({ status: 200, body: [fork, gone, real] });
+    expect(await forge.find(head, signal)).toMatchObject({ number: opened.number });
+  });
+
+  it("asks with the last answer's tag, so that an idle cycle costs nothing of the rate limit", async () => {
+    const head = await branch();
+    const opened = await open(head);
+    const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/pulls/${opened.number}`);
+    world.instead.push({ status: 200, headers: { etag: '"abc"' }, body: [data] }, { status: 304 });
+    expect(await forge.find(head, signal)).toEqual(opened);
+    expect(await forge.find(head, signal)).toEqual(opened);
+  });
+
+  it("waits out a short rate limit by itself, and says how long a long one is", async () => {
+    // GitHub's own words, by which its clients know an abuse limit.
+    const body = {
+      message: "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+    };
+    world.instead.push({ status: 403, headers: { "retry-after": "1" }, body });
+    expect(await forge.find("trueup/drift/none", signal)).toBeUndefined();
+    expect(world.asked).toHaveLength(2);
+    world.instead.push({ status: 429, headers: { "retry-after": "3600" }, body });
+    await expect(forge.find("trueup/drift/none", signal)).rejects.toMatchObject({
+      code: "DELIVERY_FAILED",
+      retryAfter: 3_600_000,
+    });
+  });
+
+  it("holds no token in what it says of a refusal", async () => {
+    const secret = "ghp_thisIsTheTokenItself0123456789";
+    const stranger = await openGitHub({ repository: REPOSITORY, identity: { token: secret }, baseUrl: world.url });
+    world.instead.push({ status: 401, body: { message: "Bad credentials" } });
+    const error: unknown = await stranger.find("x", signal).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TrueupError);
+    expect(error).toMatchObject({ code: "DELIVERY_REFUSED" });
+    const { message, hint } = error as TrueupError;
+    expect(`${message} ${String(hint)}`).not.toContain(secret);
+  });
+});
