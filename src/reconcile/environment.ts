@@ -4,6 +4,7 @@ import { suggestion } from "../lib/suggest.js";
 import type { RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
 import { desiredState, tipOf } from "./desired.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
+import { heldBack } from "./holds.js";
 import type { Wishes } from "./plan.js";
 import { type EnvironmentReport, reportError, type TargetReport, worst } from "./report.js";
 import type { Session } from "./session.js";
@@ -73,7 +74,7 @@ export async function forgetOthers(
   if (gone.length === 0) return;
   const message = "git no longer names the target: it is left as it is, and no longer looked at";
   const events = gone.map((target) => ({ environment, target, revision, type: "retired", message }));
-  await records.remove(environment, gone, events);
+  await records.remove(environment, gone, { events });
   for (const target of gone) session.log.info({ environment, target, event: "retired" }, message);
 }
 
@@ -119,11 +120,15 @@ export function failedEnvironment(name: string, revision: string | undefined, er
   return { name, revision: revision ?? null, state: "Failed", error: reportError(known, place), targets: [] };
 }
 
-/** What the store knows of an environment: one query for the records, one for the suspensions, side by side. */
+/** What the store knows of an environment: one query for the records, one for the suspensions, one for the holds. */
 export async function knowledge(session: Session, environment: string) {
   const store = await session.store();
-  const [records, suspensions] = await Promise.all([store.records.load(environment), store.suspensions.list()]);
-  return { records, suspended: suspensions.some((suspension) => suspension.environment === environment) };
+  const [records, suspensions, holds] = await Promise.all([
+    store.records.load(environment),
+    store.suspensions.list(),
+    store.holds.list(environment),
+  ]);
+  return { records, holds, suspended: suspensions.some((suspension) => suspension.environment === environment) };
 }
 
 export interface TargetPassOptions {
@@ -136,7 +141,9 @@ export interface TargetPassOptions {
 /** What a pass over one target works with, of what is known of its environment. */
 export function targetPass(session: Session, { environment, target, known, signal }: TargetPassOptions): TargetPass {
   const record = known.records.get(target.name);
-  return { session, environment, record, suspended: known.suspended, restraints: [], signal };
+  const { suspended, holds } = known;
+  const held = heldBack({ environment, target, stored: holds, now: new Date().toISOString() });
+  return { session, environment, record, suspended, holds, restraints: [held], signal };
 }
 
 function choose(environment: RenderedEnvironment, wanted: readonly string[] | undefined): readonly RenderedTarget[] {

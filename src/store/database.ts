@@ -24,6 +24,33 @@ export function queryOf(database: Database): Query {
   };
 }
 
+/** Runs statements that are saved together or not at all. @throws TrueupError */
+export type Transaction = <Result>(work: (query: Query) => Promise<Result>) => Promise<Result>;
+
+export function transactionOf(database: Database): Transaction {
+  return async (work) => {
+    try {
+      return await withClient(database, async (client) => {
+        await client.query("BEGIN");
+        try {
+          const result = await work(
+            async <Row extends QueryResultRow>(text: string, values: readonly unknown[] = []) =>
+              (await client.query<Row>(text, [...values])).rows,
+          );
+          await client.query("COMMIT");
+          return result;
+        } catch (error) {
+          // It fails only where the connection is broken, and the server has rolled back by itself.
+          await client.query("ROLLBACK").catch(() => undefined);
+          throw error;
+        }
+      });
+    } catch (error) {
+      throw storeFailure(error, database.name);
+    }
+  };
+}
+
 /**
  * Not pool.query(): it ends the connection after any failed statement, which a server only has to open anew, but the embedded
  * PostgreSQL has one connection for good and fails the next statement, too. A connection that is broken the pool drops either way.

@@ -1,10 +1,13 @@
-import { queryOf, type Database } from "./database.js";
+import { type Database, queryOf, transactionOf } from "./database.js";
 import { waitForDirectory, type OwnedDirectory } from "./directory-lock.js";
 import { embeddedDatabase } from "./embedded.js";
 import { storeFailure } from "./failure.js";
 import { history } from "./history.js";
+import { incidents } from "./incidents.js";
+import { holds } from "./holds.js";
 import { LEASE_TTL, leases } from "./leases.js";
 import { loadMigrations, migrate, type Migration } from "./migrate.js";
+import { outbox } from "./outbox.js";
 import { targetRecords } from "./records.js";
 import { serverDatabase } from "./server.js";
 import type { Store } from "./store.js";
@@ -66,10 +69,13 @@ export async function storeOn(
   const held = leases(query, leaseTtl);
   let closing: Promise<void> | undefined;
   return {
-    records: targetRecords(query),
+    records: targetRecords(query, transactionOf(database)),
     history: history(query),
     leases: held,
     suspensions: suspensions(query),
+    holds: holds(query),
+    incidents: incidents(query),
+    outbox: outbox(query),
     // Whoever cleans up twice, on an error and at the end, gets the same answer.
     close: () => (closing ??= held.releaseAll().then(() => database.close())),
   };

@@ -1,6 +1,7 @@
-import type { Query } from "./database.js";
+import type { Query, Transaction } from "./database.js";
+import { saveNews } from "./incidents.js";
 import { eventColumns, INSERT_EVENTS } from "./history.js";
-import type { TargetRecord, TargetRecords } from "./store.js";
+import type { News, TargetRecord, TargetRecords } from "./store.js";
 
 const LOAD = `SELECT target, last_applied, status, revision FROM trueup.target WHERE environment = $1`;
 
@@ -26,18 +27,28 @@ interface Row {
   revision: string | null;
 }
 
-export function targetRecords(query: Query): TargetRecords {
+export function targetRecords(query: Query, transaction: Transaction): TargetRecords {
+  /** Most passes have no news: then the statement is its own transaction. */
+  const withNews = async (news: News | undefined, save: (query: Query) => Promise<unknown>): Promise<void> => {
+    if (news === undefined) await save(query);
+    else
+      await transaction(async (inside) => {
+        await save(inside);
+        await saveNews(inside, news);
+      });
+  };
   return {
     load: async (environment) => {
       const rows = await query<Row>(LOAD, [environment]);
       return new Map(rows.map((row) => [row.target, recordOf(row)]));
     },
-    save: async (environment, target, { record, events }) => {
+    save: async (environment, target, { record, events, news }) => {
       const { lastApplied = null, status, revision = null } = record;
-      await query(SAVE, [...eventColumns(events), environment, target, lastApplied, status, revision]);
+      const values = [...eventColumns(events), environment, target, lastApplied, status, revision];
+      await withNews(news, (run) => run(SAVE, values));
     },
-    remove: async (environment, targets, events) => {
-      await query(REMOVE, [...eventColumns(events), environment, [...targets]]);
+    remove: async (environment, targets, { events, news }) => {
+      await withNews(news, (run) => run(REMOVE, [...eventColumns(events), environment, [...targets]]));
     },
   };
 }

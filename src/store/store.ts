@@ -10,6 +10,9 @@ export interface Store {
   readonly history: History;
   readonly leases: Leases;
   readonly suspensions: Suspensions;
+  readonly holds: Holds;
+  readonly incidents: Incidents;
+  readonly outbox: Outbox;
   close(): Promise<void>;
 }
 
@@ -19,10 +22,14 @@ export interface TargetRecords {
   save(
     environment: string,
     target: string,
-    update: { record: TargetRecord; events: readonly NewEvent[] },
+    update: { record: TargetRecord; events: readonly NewEvent[]; news?: News },
   ): Promise<void>;
   /** Forgets targets that git no longer names, with the events that say so: if they come back, that is first contact. */
-  remove(environment: string, targets: readonly string[], events: readonly NewEvent[]): Promise<void>;
+  remove(
+    environment: string,
+    targets: readonly string[],
+    update: { events: readonly NewEvent[]; news?: News },
+  ): Promise<void>;
 }
 
 export interface TargetRecord {
@@ -56,6 +63,13 @@ export interface History {
   append(events: readonly NewEvent[]): Promise<void>;
   /** Newest first. */
   list(query: { environment?: string; target?: string; since?: Date; limit: number }): Promise<readonly Event[]>;
+  /** Newest first, a page at a time, for those who need every event of certain types. */
+  read(query: { types: readonly string[]; environment?: string; since: Date }): AsyncIterable<Event>;
+  /**
+   * What was open at a moment: for each setting, and for each target itself, the first event that opened something which no
+   * later one had closed by then. A `retired` target closes all that was open of it.
+   */
+  openAt(moment: Date, types: { opens: readonly string[]; closes: readonly string[] }): Promise<readonly Event[]>;
 }
 
 /** Advisory: at most one holder of a name, for as long as the holder lives and renews. */
@@ -83,10 +97,132 @@ export interface Suspension {
   readonly until?: string;
 }
 
+/** "Leave this drift alone until then, because, says who." */
+export interface Hold {
+  readonly environment: string;
+  readonly target: string;
+  /** A JSON Pointer; `""` is the whole target. */
+  readonly path: string;
+  /** `person`: set on the command line. `file`: a copy of what the environments repository says, to tell its end by. */
+  readonly source: "person" | "file";
+  readonly owner: string;
+  readonly reason: string;
+  /** ISO 8601, by the store's clock. */
+  readonly at: string;
+  /** As `Date.toISOString()` writes it. */
+  readonly until: string;
+}
+
+/** A change comes with the event that tells of it, saved together: of two that see the same change, one makes and tells it. */
+export interface Holds {
+  /** Of one environment or of all, with those that ended: they stay until their end is told. */
+  list(environment?: string): Promise<readonly Hold[]>;
+  /** Adds it, or replaces that of the same place and source; false where it was already so, and nothing is told. */
+  set(hold: Omit<Hold, "at">, event: NewEvent): Promise<boolean>;
+  /** False where there is none of that place, source and end, and nothing is told. */
+  remove(hold: Omit<Hold, "at" | "owner" | "reason">, event: NewEvent): Promise<boolean>;
+}
+
 export interface Suspensions {
   /** Only those that are in force now. */
   list(): Promise<readonly Suspension[]>;
   set(suspension: Omit<Suspension, "at">): Promise<void>;
   /** False where there was none. */
   clear(environment: string): Promise<boolean>;
+}
+
+/**
+ * What became of incidents, and the messages that tell of it. Saved whole or not at all, with the record that it came of.
+ * STORE_BUSY where another controller changed one of the incidents since it was read: read them again.
+ */
+export interface News {
+  readonly incidents: readonly IncidentChange[];
+  readonly messages: readonly NewMessage[];
+}
+
+export interface IncidentChange {
+  readonly fingerprint: string;
+  readonly environment: string;
+  readonly target: string;
+  readonly path?: string;
+  /** JSON text, redacted. */
+  readonly view: string;
+  readonly severity: string;
+  readonly held: boolean;
+  /** Milliseconds. */
+  readonly escalatedAfter: number;
+  /** The notifiers that know of it. */
+  readonly told: readonly string[];
+  readonly openedWith: string;
+  /** Its version when it was read; absent: it is new. */
+  readonly version?: number;
+  /** Present where it ended. */
+  readonly closedAs?: string;
+}
+
+export type StoredIncident = Omit<IncidentChange, "version" | "closedAs"> & { readonly version: number };
+
+export interface Incidents {
+  /** Those of the targets, in the order of their opening. */
+  open(environment: string, targets: readonly string[]): Promise<readonly StoredIncident[]>;
+}
+
+export interface NewMessage {
+  readonly notifier: string;
+  /** The same at every attempt. */
+  readonly id: string;
+  /** Fingerprints: a message waits for earlier ones that share one. */
+  readonly incidents: readonly string[];
+  /** JSON text, redacted. */
+  readonly message: string;
+  /** ISO 8601; absent: at once. */
+  readonly notBefore?: string;
+  /** Earlier messages of its incidents that were to wait, wait no longer. */
+  readonly urgent?: boolean;
+}
+
+/** Messages that a notifier has yet to take. One that was taken leaves no row. */
+export interface Outbox {
+  /** A second message of the same id is none. */
+  put(messages: readonly NewMessage[]): Promise<void>;
+  /** Takes messages that are due, for a while: nobody else gets them until the claim ends or runs out. */
+  claim(notifier: string, options: ClaimOptions): Promise<readonly ClaimedMessage[]>;
+  /** They were taken. `thread` is kept for later messages of their incidents; `over`: incidents that have no later ones. */
+  delivered(claim: Claim, answer: { thread?: string; over: readonly string[] }): Promise<void>;
+  /** Back they go, for later; `dead`: never again, and in nobody's way. `error` is redacted. */
+  failed(claim: Claim, answer: { error: string; retryIn: number; dead: boolean }): Promise<void>;
+  /** Milliseconds until a message of the notifier is due, 0 where one is; undefined where none waits. */
+  nextDue(notifier: string): Promise<number | undefined>;
+  summary(): Promise<readonly OutboxSummary[]>;
+}
+
+export interface ClaimOptions {
+  readonly by: string;
+  /** Milliseconds after which the claim of a controller that died is void. */
+  readonly ttl: number;
+  readonly limit: number;
+  /** For a digest: messages that wait for others of the same claim come with them. */
+  readonly together?: boolean;
+}
+
+export interface Claim {
+  readonly by: string;
+  readonly rows: readonly number[];
+}
+
+export interface ClaimedMessage {
+  readonly row: number;
+  readonly message: string;
+  /** Those before this one. */
+  readonly attempts: number;
+  readonly incidents: readonly string[];
+  /** What the notifier answered to the first message of one of its incidents. */
+  readonly thread?: string;
+}
+
+export interface OutboxSummary {
+  readonly notifier: string;
+  readonly waiting: number;
+  readonly dead: number;
+  readonly lastError?: string;
 }

@@ -97,7 +97,7 @@ export function describeStore(world: StoreWorld): void {
         const record = { status: "{}" };
         for (const target of ["settings", "broker"]) await store.records.save("prod", target, { record, events: [] });
         await store.records.save("dev", "settings", { record, events: [] });
-        await store.records.remove("prod", ["settings"], [event({ type: "retired" })]);
+        await store.records.remove("prod", ["settings"], { events: [event({ type: "retired" })] });
         expect(await store.records.load("prod")).toEqual(new Map([["broker", record]]));
         expect((await store.records.load("dev")).size).toBe(1);
         expect((await store.history.list({ limit: 10 })).map(({ type }) => type)).toEqual(["retired"]);

@@ -10,11 +10,12 @@ CREATE TABLE trueup.hold (
   environment  text NOT NULL,
   target       text NOT NULL,
   path         text NOT NULL,         -- a JSON Pointer; '' holds the whole target
+  source       text NOT NULL,         -- person: set on the command line; file: a copy of what git says, to tell its end by
   owner        text NOT NULL,
   reason       text NOT NULL,
   held_at      timestamptz NOT NULL DEFAULT now(),
   ends_at      timestamptz NOT NULL,
-  PRIMARY KEY (environment, target, path)
+  PRIMARY KEY (environment, target, path, source)
 );
 
 CREATE TABLE trueup.approval (
@@ -33,15 +34,20 @@ CREATE TABLE trueup.incident (
   environment  text NOT NULL,
   target       text NOT NULL,
   path         text,
-  view         text NOT NULL,         -- JSON, redacted: what was told last
+  view         text NOT NULL,         -- JSON, redacted: as it stands
   severity     text NOT NULL,
-  escalations  integer NOT NULL DEFAULT 0,
+  held         boolean NOT NULL DEFAULT false,
+  escalated_after bigint NOT NULL DEFAULT 0,  -- milliseconds: the greatest of the ages that were told
+  told         text[] NOT NULL,       -- notifiers that know of it: they hear of its end, too
+  opened_with  text NOT NULL,         -- the step that opened it: what was opened together is one thread
+  version      integer NOT NULL DEFAULT 1,  -- counts changes: who would change what another changed since looks again
   opened_at    timestamptz NOT NULL DEFAULT now(),
   changed_at   timestamptz NOT NULL DEFAULT now(),
   closed_at    timestamptz,
   closed_as    text                   -- healed, adopted, resolved, …
 );
 CREATE UNIQUE INDEX incident_open ON trueup.incident (fingerprint) WHERE closed_at IS NULL;
+CREATE INDEX incident_open_of_target ON trueup.incident (environment, target) WHERE closed_at IS NULL;
 CREATE INDEX incident_opened ON trueup.incident (opened_at);
 
 CREATE TABLE trueup.outbox (
@@ -55,10 +61,11 @@ CREATE TABLE trueup.outbox (
   attempts     integer NOT NULL DEFAULT 0,
   last_error   text,
   claimed_by   text,
-  claimed_until timestamptz,
+  claimed_until timestamptz,         -- a claim of a controller that died runs out
+  dead_at      timestamptz,           -- refused too often: kept to be looked at, in nobody's way
   UNIQUE (notifier, message_id)
 );
-CREATE INDEX outbox_due ON trueup.outbox (notifier, id);
+CREATE INDEX outbox_due ON trueup.outbox (notifier, not_before, id);
 
 -- What a notifier answered to the first message of an incident: its thread.
 CREATE TABLE trueup.thread (
