@@ -42,7 +42,8 @@ function parse(content: Buffer, options: BlobOptions): Parsed {
   throw new TrueupError("DOCUMENT_INVALID", "the file's extension names no format", { where: { file } });
 }
 
-function decode(content: Buffer, where: Place): string {
+/** The text of a file, with its BOM. @throws TrueupError DOCUMENT_INVALID for what is not UTF-8. */
+export function decode(content: Buffer, where: Place): string {
   try {
     // ignoreBOM keeps the byte order mark in the text: the formats know it, and write it back.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);

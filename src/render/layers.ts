@@ -9,7 +9,8 @@ import { parseBlob } from "./blobs.js";
 import type { Snapshot } from "./snapshot.js";
 
 /** What one file of a layer says of a target's document. */
-interface Piece {
+export interface Piece {
+  readonly folder: string;
   readonly file: string;
   readonly parsed: Parsed;
   /** For a target of several documents: which of them the file is. */
@@ -31,11 +32,23 @@ export interface Layered {
   readonly document: Value;
   /** The file, line and column that gave a setting its value. */
   readonly explain: (pointer: Pointer) => Place | undefined;
+  /** The file that gave a setting its value, and where in it, in the file's own terms. */
+  readonly owner: (pointer: Pointer) => Owner | undefined;
+  /** What is merged, in the order of merging. */
+  readonly pieces: readonly Piece[];
+  /** What the document is before a file of that folder and form is merged, be there such a file or not. */
+  readonly below: (file: Pick<Piece, "folder" | "name" | "patch">) => Value;
+}
+
+export interface Owner {
+  readonly piece: Piece;
+  readonly pointer: Pointer;
 }
 
 /** Merges what every layer says of one target. @throws TrueupError DOCUMENT_INVALID, or why a file is refused. */
 export function mergeTarget(snapshot: Snapshot, options: LayerOptions): Layered {
-  const sources = options.folders.flatMap((folder) => sourcesOf(piecesOf(snapshot, folder, options)));
+  const pieces = options.folders.flatMap((folder) => piecesOf(snapshot, folder, options));
+  const sources = options.folders.flatMap((folder) => sourcesOf(pieces.filter((piece) => piece.folder === folder)));
   if (sources.length === 0) {
     throw new TrueupError("DOCUMENT_INVALID", `no layer has a document for target ${options.target}`, {
       where: { file: `${options.folders.at(-1) ?? ""}/environment.yaml` },
@@ -52,13 +65,37 @@ export function mergeTarget(snapshot: Snapshot, options: LayerOptions): Layered 
       const found = origin(pointer);
       return found === undefined ? undefined : sources[found.layer]?.place(found.pointer);
     },
+    owner: (pointer) => {
+      const found = origin(pointer);
+      const piece = found && sources[found.layer]?.piece(found.pointer);
+      if (found === undefined || piece === undefined) return undefined;
+      const own = parsePointer(found.pointer).slice(piece.name === undefined ? 0 : 1);
+      return { piece, pointer: formatPointer(own) };
+    },
+    pieces,
+    below: (file) => {
+      const rank = rankOf(file, options.folders);
+      const lower = sources.filter(({ sample }) => rankOf(sample, options.folders) < rank);
+      return mergeLayers(
+        lower.map(({ layer }) => layer),
+        options.lists,
+      ).value;
+    },
   };
+}
+
+/** Within a folder: the one document first, then the folder of documents, the patches last. */
+function rankOf({ folder, name, patch }: Pick<Piece, "folder" | "name" | "patch">, folders: readonly string[]): number {
+  return folders.indexOf(folder) * 3 + (patch ? 2 : name === undefined ? 0 : 1);
 }
 
 /** A layer for the merge, and where a place of it is written. */
 interface LayerSource {
   readonly layer: Layer;
   readonly place: (pointer: Pointer) => Place | undefined;
+  readonly piece: (pointer: Pointer) => Piece | undefined;
+  /** One of the pieces that it is made of. */
+  readonly sample: Piece;
 }
 
 /** The documents of a folder are one layer: merged one by one, each would copy the map of all that came before. */
@@ -74,17 +111,19 @@ function sourcesOf(pieces: readonly Piece[]): LayerSource[] {
 function sourceOf(piece: Piece): LayerSource {
   const place = (pointer: Pointer) => placeIn(piece, pointer);
   const { value } = piece.parsed;
-  return { layer: piece.patch ? { patch: value, place } : { value, place }, place };
+  return { layer: piece.patch ? { patch: value, place } : { value, place }, place, piece: () => piece, sample: piece };
 }
 
 function folderOf(documents: ReadonlyMap<string, Piece>): LayerSource[] {
-  if (documents.size === 0) return [];
+  const [sample] = documents.values();
+  if (sample === undefined) return [];
+  const piece = (pointer: Pointer) => documents.get(parsePointer(pointer)[0] ?? "");
   const place = (pointer: Pointer) => {
-    const piece = documents.get(parsePointer(pointer)[0] ?? "");
-    return piece === undefined ? undefined : placeIn(piece, pointer);
+    const found = piece(pointer);
+    return found === undefined ? undefined : placeIn(found, pointer);
   };
   const value = mapOf([...documents].map(([name, { parsed }]) => [name, parsed.value] as const));
-  return [{ layer: { value, place }, place }];
+  return [{ layer: { value, place }, place, piece, sample }];
 }
 
 /** A pointer into what a piece says of the target's document, as a place in its file. */
@@ -107,11 +146,12 @@ function piecesOf(snapshot: Snapshot, folder: string, options: LayerOptions): Pi
     const name = file.slice(folder.length + 1);
     const stem = name.slice(0, name.length - extname(name).length);
     const parse = (raw = false) => parseBlob(content, { file, tags, raw });
-    if (stem === `${target}.patch` && isData(name)) patches.push({ file, parsed: parse(), patch: true });
-    else if (stem === target && isData(name)) whole.push({ file, parsed: mapOnly(parse(), file), patch: false });
+    if (stem === `${target}.patch` && isData(name)) patches.push({ folder, file, parsed: parse(), patch: true });
+    else if (stem === target && isData(name))
+      whole.push({ folder, file, parsed: mapOnly(parse(), file), patch: false });
     else if (name.startsWith(`${target}/`)) {
       const path = name.slice(target.length + 1);
-      if (options.manyDocuments) documents.push({ file, parsed: parse(true), name: path, patch: false });
+      if (options.manyDocuments) documents.push({ folder, file, parsed: parse(true), name: path, patch: false });
       else if (isData(path)) {
         throw new TrueupError("DOCUMENT_INVALID", `target ${target} has one document, not a folder of them`, {
           where: { file },
@@ -134,9 +174,12 @@ function* inFolder(snapshot: Snapshot, folder: string) {
   for (const entry of snapshot) if (entry[0].startsWith(`${folder}/`)) yield entry;
 }
 
+/** Files of an environment's folder that are Trueup's own. */
+const OWN = new Set(["environment.yaml", "holds.yaml"]);
+
 /** Whether a file beside environment.yaml is a document: a README or a script there is none. */
 function isData(name: string): boolean {
-  return /\.(ya?ml|json|toml|ini|properties|env)$/.test(name) && name !== "environment.yaml";
+  return /\.(ya?ml|json|toml|ini|properties|env)$/.test(name) && !OWN.has(name);
 }
 
 function mapOnly(parsed: Parsed, file: string): Parsed {

@@ -1,4 +1,4 @@
-import { check, type CheckedFile, parseChecked } from "../config/checked.js";
+import { check, type CheckedFile } from "../config/checked.js";
 import { type ErrorDetails, type Place, TrueupError } from "../core/errors.js";
 import { child, type Pointer } from "../core/pointer.js";
 import { looksSecretByName } from "../core/sensitive.js";
@@ -9,14 +9,9 @@ import { DEFAULT_POLICY, readDriftPolicy } from "../policies/drift.js";
 import { readValidationPolicy, type ValidationRule } from "../policies/validation.js";
 import type { TargetKind } from "../targets/target.js";
 import { conflicts, nameOf } from "./claims.js";
-import {
-  commonKeys,
-  type CommonSpec,
-  type EnvironmentFile,
-  parseEnvironmentFile,
-  readEnvironmentFile,
-  readLayerNames,
-} from "./environment-file.js";
+import { commonKeys, type CommonSpec, type EnvironmentFile } from "./environment-file.js";
+import { contentOf, readEnvironment } from "./environment.js";
+import { readHolds } from "./holds-file.js";
 import { mergeTarget } from "./layers.js";
 import type { RenderedEnvironment, RenderedTarget } from "./rendered.js";
 import { compileSchema } from "./schema.js";
@@ -40,14 +35,10 @@ export interface RenderRequest {
  */
 export async function renderEnvironment(request: RenderRequest): Promise<RenderedEnvironment> {
   const { environment, snapshot, revision } = request;
-  const own = environmentFile(snapshot, environment, revision);
-  const layers = [...readLayerNames(own), environment];
-  const file = readEnvironmentFile(
-    layers.map((layer) => (layer === environment ? own : layerFile(snapshot, layer, own.place(["layers"])))),
-  );
+  const { file, folders } = readEnvironment(snapshot, environment, revision);
   const policies = await readPolicies(snapshot);
-  const warnings: string[] = [...policies.drift.warnings];
-  const scope: Scope = { request, file, folders: layers.map((layer) => `environments/${layer}`), policies, warnings };
+  const warnings: string[] = [];
+  const scope: Scope = { request, file, folders, policies, warnings };
   const rendered = await Promise.all([...file.targets.keys()].map((name) => renderTarget(name, scope)));
   return {
     name: environment,
@@ -56,6 +47,11 @@ export async function renderEnvironment(request: RenderRequest): Promise<Rendere
     prune: file.prune,
     policy: policies.drift,
     targets: apart(environment, rendered),
+    holds: readHolds(snapshot, {
+      folder: `environments/${environment}`,
+      layers: scope.folders.slice(0, -1),
+      targets: [...file.targets.keys()],
+    }),
     warnings,
   };
 }
@@ -234,37 +230,6 @@ async function readPolicies(snapshot: Snapshot): Promise<Policies> {
   if (policyCache.size >= 64) policyCache.clear();
   policyCache.set(key, policies);
   return policies;
-}
-
-function environmentFile(snapshot: Snapshot, environment: string, revision: string): CheckedFile {
-  const file = `environments/${environment}/environment.yaml`;
-  const content = contentOf(snapshot, file);
-  if (content !== undefined) return parseEnvironmentFile(content, file);
-  const names = [...snapshot.keys()].flatMap(
-    (path) => /^environments\/([^/]+)\/environment\.yaml$/.exec(path)?.[1] ?? [],
-  );
-  throw new TrueupError("ENVIRONMENT_INVALID", `there is no ${file} at ${revision.slice(0, 10)}`, {
-    hint: `an environment that is gone is never taken for empty; ${suggestion(environment, names)}`,
-  });
-}
-
-function layerFile(snapshot: Snapshot, layer: string, where: Place): CheckedFile {
-  const file = `environments/${layer}/environment.yaml`;
-  const content = contentOf(snapshot, file);
-  if (content !== undefined) return parseEnvironmentFile(content, file);
-  const folders = new Set([...snapshot.keys()].flatMap((path) => /^environments\/([^/]+)\//.exec(path)?.[1] ?? []));
-  if (folders.has(layer)) return parseChecked("", file, "ENVIRONMENT_INVALID");
-  throw new TrueupError("ENVIRONMENT_INVALID", `there is no layer \`${layer}\``, {
-    where,
-    hint: suggestion(layer, [...folders]),
-  });
-}
-
-function contentOf(snapshot: Snapshot, path: string): Buffer | undefined {
-  const file = snapshot.get(path);
-  if (file === undefined) return undefined;
-  if ("refused" in file) throw file.refused;
-  return file.content;
 }
 
 /** Fails the targets that claim what another one claims. */

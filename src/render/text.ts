@@ -18,7 +18,7 @@ export interface TextContext {
 /** The names of the secrets that a document takes, with the first setting that takes each. */
 export function secretNames(document: Value, lists: ListRules): ReadonlyMap<string, Pointer> {
   const names = new Map<string, Pointer>();
-  mapTexts(document, lists, (text, pointer) => {
+  mapTexts(document, listScope(lists), (text, pointer) => {
     for (const [, escaped, secret, name = ""] of text.matchAll(REFERENCE)) {
       if (escaped === "" && secret !== undefined && !names.has(name)) names.set(name, pointer);
     }
@@ -29,7 +29,12 @@ export function secretNames(document: Value, lists: ListRules): ReadonlyMap<stri
 
 /** Puts variables and secrets in. A scalar that is one reference and nothing else takes the variable's type. */
 export function substitute(document: Value, context: TextContext): Value {
-  return mapTexts(document, context.lists, (text, pointer) => {
+  return substituteAt(document, listScope(context.lists), context);
+}
+
+/** The same for a part of a document: `scope` has the list rules as seen from there. */
+export function substituteAt(part: Value, scope: ListScope, context: Omit<TextContext, "lists">): Value {
+  return mapTexts(part, scope, (text, pointer) => {
     if (!text.includes("${")) return text;
     const whole = /^\$\{([^}\s:]+)\}$/.exec(text)?.[1];
     if (whole !== undefined && Object.hasOwn(context.variables, whole)) return context.variables[whole] ?? text;
@@ -45,7 +50,16 @@ export function substitute(document: Value, context: TextContext): Value {
   });
 }
 
-function warnOfSlip(name: string, pointer: Pointer, context: TextContext): void {
+/** The inverse: a part of a document whose texts are the given ones once variables and secrets are put in. */
+export function escapeReferences(part: Value, scope: ListScope, variables: TextContext["variables"]): Value {
+  return mapTexts(part, scope, (text) =>
+    text.replaceAll(REFERENCE, (all, _escaped: string, secret: string | undefined, name: string) =>
+      secret !== undefined || Object.hasOwn(variables, name) ? `$${all}` : all,
+    ),
+  );
+}
+
+function warnOfSlip(name: string, pointer: Pointer, context: Pick<TextContext, "variables" | "warn">): void {
   const meant = Object.keys(context.variables).find((declared) => distance(declared, name) === 1);
   if (meant === undefined) return;
   context.warn(
@@ -54,7 +68,7 @@ function warnOfSlip(name: string, pointer: Pointer, context: TextContext): void 
 }
 
 /** Maps every string of a tree; pointers are in the words of findings: a keyed list's elements go by their key, a set is one setting. */
-function mapTexts(tree: Value, lists: ListRules, change: (text: string, pointer: Pointer) => Value): Value {
+function mapTexts(tree: Value, root: ListScope, change: (text: string, pointer: Pointer) => Value): Value {
   const walk = (value: Value, pointer: Pointer, scope: ListScope): Value => {
     if (typeof value === "string") return change(value, pointer);
     if (isList(value)) {
@@ -70,5 +84,5 @@ function mapTexts(tree: Value, lists: ListRules, change: (text: string, pointer:
       Object.entries(value).map(([key, item]) => [key, walk(item, child(pointer, key), within(scope, key))]),
     );
   };
-  return walk(tree, "", listScope(lists));
+  return walk(tree, "", root);
 }
