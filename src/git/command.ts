@@ -30,14 +30,26 @@ export class GitExit extends Error {
 /** A git process that said nothing for too long. */
 export class GitSilent extends Error {}
 
+/** What a command gets besides its arguments. */
+export interface Given {
+  /** Its standard input. */
+  readonly input?: Buffer;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** The standard output of `git <args>`. @throws GitExit, GitSilent, or the signal's reason. */
-export async function git(place: Place, args: readonly string[], signal: AbortSignal): Promise<string> {
-  return run(place, (instance) => instance.raw([...args]), { signal });
+export async function git(
+  place: Place,
+  args: readonly string[],
+  signal: AbortSignal,
+  given: Given = {},
+): Promise<string> {
+  return run(place, (instance) => instance.raw([...args]), { signal, ...given });
 }
 
 /** The output of `git cat-file --batch` for these object ids. */
 export async function catFiles(place: Place, ids: readonly string[], signal: AbortSignal): Promise<Buffer> {
-  const input = ids.map((id) => `${id}\n`).join("");
+  const input = Buffer.from(ids.map((id) => `${id}\n`).join(""));
   return run(place, (instance) => instance.binaryCatFile(["--batch"]) as PromiseLike<Buffer>, { signal, input });
 }
 
@@ -74,7 +86,7 @@ async function loadLibrary() {
 async function run<T>(
   place: Place,
   task: (instance: SimpleGit) => PromiseLike<T>,
-  { signal, input }: { signal: AbortSignal; input?: string },
+  { signal, input, env: own = {} }: Given & { signal: AbortSignal },
 ): Promise<T> {
   const { simpleGit } = await loadLibrary();
   await mkdir(dirname(place.folder), { recursive: true });
@@ -89,7 +101,7 @@ async function run<T>(
   const timer = setTimeout(() => {
     stop.abort(new GitSilent());
   }, place.timeout);
-  const env = environment(place);
+  const env = { ...environment(place), ...own };
   let failure: Error | undefined;
   const instance = simpleGit({
     baseDir: dirname(place.folder),

@@ -133,3 +133,9 @@ function said(error: GitExit, remote: Remote): string {
     `git ended with ${error.code ?? "a signal"}`;
   return redact(line.replace(/^(fatal|error|remote): */, ""), remote).slice(0, 500);
 }
+
+/** What the server itself said, for a person: its hooks and rules speak there. */
+export function serverWords({ stderr }: GitExit, remote: Remote): string {
+  const lines = stderr.split(/[\r\n]/).flatMap((line) => /^remote: *(.*\S)/.exec(line)?.[1] ?? []);
+  return redact(lines.join(" "), remote).slice(0, 500);
+}

@@ -1,8 +1,9 @@
 import PQueue from "p-queue";
-import { GitExit, type Place } from "./command.js";
+import { git, GitExit, type Place } from "./command.js";
 import { explain, mayBeMirror, mayBeMirrorAtFetch } from "./failure.js";
 import { buildMirror, fetchMirror, housekeep, isMirror, listLocal, listRemote, type Refs } from "./fetch.js";
 import { removeStaleLocks } from "./locks.js";
+import { type Move, push } from "./push.js";
 
 /**
  * A bare copy of the remote's branches and tags. It is a cache: where it proves broken it is made anew from the remote.
@@ -15,6 +16,8 @@ export interface Mirror {
   refresh(signal: AbortSignal): Promise<{ before: Refs; after: Refs }>;
   /** A command that needs nothing but the mirror; it is run once more, on a new mirror, where it failed. */
   local<T>(command: (place: Place) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Moves a branch of the remote to a commit that the mirror has, and follows it. @throws as `push` does */
+  push(move: Move, signal: AbortSignal): Promise<void>;
 }
 
 /** An object that must be in the mirror is not. */
@@ -57,6 +60,17 @@ export async function openMirror(place: Place, signal: AbortSignal): Promise<Mir
     }
   }
 
+  /** Where it fails, the next refresh follows: the remote has taken the commit. */
+  async function follow({ branch, from, to }: Move, stop: AbortSignal): Promise<void> {
+    const ref = `refs/heads/${branch}`;
+    try {
+      await git(place, ["update-ref", ref, to, from ?? "0".repeat(to.length)], stop);
+      state.refs = new Map(state.refs).set(ref, to);
+    } catch (error) {
+      if (!(error instanceof GitExit)) throw error;
+    }
+  }
+
   return {
     get refs() {
       return state.refs;
@@ -66,6 +80,11 @@ export async function openMirror(place: Place, signal: AbortSignal): Promise<Mir
         const before = state.refs;
         await update(stop).catch(rethrow(place));
         return { before, after: state.refs };
+      }),
+    push: (move, stop) =>
+      queue.add(async () => {
+        await push(place, move, stop);
+        await follow(move, stop);
       }),
     async local(command, stop) {
       const { generation } = state;

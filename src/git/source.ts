@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { posix, resolve as absolute } from "node:path";
 import { TrueupError } from "../core/errors.js";
+import { type CommitRequest, writeCommit } from "./commit.js";
 import { sharing, unlessAborted } from "../lib/shared.js";
 import { git, GitExit, type Place } from "./command.js";
 import type { Refs } from "./fetch.js";
@@ -12,6 +13,7 @@ import { verifySignature } from "./signature.js";
 import type { TreeEntry } from "./links.js";
 import { listTree, mayBeBehindLink, readTree, wholeTree, type SourceFile } from "./tree.js";
 
+export type { CommitRequest } from "./commit.js";
 export type { SourceFile } from "./tree.js";
 
 /** How long, in milliseconds, what was read of a commit is at hand for whoever asks for the same. */
@@ -66,6 +68,14 @@ export interface Source {
   read(commit: string, folders: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, SourceFile>>;
   /** The author, when (ISO 8601), and the first line of the message. */
   describe(commit: string): Promise<{ author: string; email: string; date: string; subject: string }>;
+  /**
+   * Makes a commit in the mirror, without a checkout, pushes it to its branch, and returns its id. Both at once or not at all:
+   * GIT_MOVED where the branch is no longer where the request says, PERMISSION_DENIED where the server does not take it,
+   * GIT_UNSUPPORTED where a path leads to no file inside the repository.
+   */
+  commit(request: CommitRequest, signal: AbortSignal): Promise<string>;
+  /** What differs between two commits that the mirror has, as a unified diff without context. */
+  patch(from: string, to: string, signal: AbortSignal): Promise<string>;
   /** Throws GIT_UNSIGNED unless the commit is signed by an allowed signer; nothing where no `signers` are set. */
   verify(commit: string): Promise<void>;
   /** Ends what is running. Idempotent. */
@@ -128,6 +138,19 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       const [author = "", email = "", date = "", subject = ""] = text.trimEnd().split("\0");
       return { author, email, date, subject };
     },
+    async commit(request, signal) {
+      const files = new Map([...request.files].map(([path, content]) => [full(path), content]));
+      const id = await mirror.local((at) => writeCommit(at, { ...request, files }, signal), signal);
+      const { branch, onto } = request;
+      if (branch !== undefined) await mirror.push({ branch, from: onto, to: id }, signal);
+      return id;
+    },
+    patch: (from, to, signal) =>
+      // Context may be another setting's value, and that one a secret.
+      mirror.local(
+        (at) => git(at, ["diff-tree", "-p", "-U0", "--no-ext-diff", "--no-textconv", from, to], signal),
+        signal,
+      ),
     async verify(commit) {
       if (options.signers === undefined) return;
       await verifySignature(mirror, { commit, signers: absolute(options.signers) }, closed.signal);
