@@ -1,0 +1,67 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { ReportedFinding } from "../../src/reconcile/report.js";
+import { contentOf, type ProposedSetting } from "../../src/proposals/text.js";
+
+const setting = (more: Partial<ReportedFinding> = {}): ProposedSetting => ({
+  finding: {
+    ...{ path: "/pool/max", kind: "modified", desired: 20, live: 5, severity: "medium" },
+    ...{ actions: ["propose"], rule: "default" },
+    ...more,
+  },
+  since: "2026-11-21T03:00:00.000Z",
+  place: "environments/prod/settings.yaml:4",
+});
+const content = (...settings: ProposedSetting[]) =>
+  contentOf({ environment: "prod", target: "settings", branch: "prod", settings, left: [] });
+
+describe("a drift pull request", () => {
+  it("says in its title what drifted, how much and how bad", () => {
+    expect(content(setting()).title).toBe("Drift in prod/settings: 1 setting (medium)");
+    const two = content(setting({ severity: "low" }), setting({ severity: "critical", path: "/b" }));
+    expect(two.title).toBe("Drift in prod/settings: 2 settings (critical)");
+    expect(two.labels).toEqual(["trueup", "drift", "severity/critical"]);
+  });
+
+  it("has a row a setting: git, live, severity, rule, since, and where it is written", () => {
+    expect(content(setting()).body).toContain(
+      "| <code>/pool/max</code> | <code>20</code> | <code>5</code> | medium | <code>default</code> | " +
+        "<code>2026-11-21T03:00:00.000Z</code> | <code>environments/prod/settings.yaml:4</code> |",
+    );
+  });
+
+  it("shows what is absent as absent, and the text null as text", () => {
+    expect(content(setting({ live: null })).body).toContain("| <code>20</code> | *absent* |");
+    expect(content(setting({ live: "null" })).body).toContain("<code>&#34;null&#34;</code>");
+  });
+
+  it("names what it could not write, and why", () => {
+    const { body } = contentOf({
+      ...{ environment: "prod", target: "host", branch: "prod", settings: [setting()] },
+      left: [{ path: "/x", reason: "TOML has no null" }],
+    });
+    expect(body).toContain("- <code>/x</code>: <code>TOML has no null</code>");
+  });
+
+  it("cuts long values and long tables, so that GitHub takes it", () => {
+    const many = Array.from({ length: 500 }, (_, index) => setting({ path: `/k${index}`, live: "x|".repeat(40_000) }));
+    const { body } = content(...many);
+    expect(body).toContain("and 400 more");
+    const [row = ""] = body.split("\n").filter((line) => line.includes("/k99<"));
+    expect(row.length).toBeLessThan(2_000);
+  });
+
+  it("keeps whatever is written in a value, path or rule in its cell: no mark-up, mention or link", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.string(), (live, rule) => {
+        const hostile = `${live}|@acme/ops #1 [x](http://evil) <img src=x> \`${rule}\`\n\n# h`;
+        const { body } = content(setting({ live: hostile, rule: hostile, path: `/${hostile}` }));
+        const rows = body.split("\n").filter((line) => line.startsWith("| <code>"));
+        expect(rows).toHaveLength(1);
+        const cells = (rows[0] ?? "").split("|").slice(1, -1);
+        expect(cells).toHaveLength(7);
+        for (const cell of cells) expect(cell).toMatch(/^ (<code>[^<>`@|[\]()*~]*<\/code>|medium) $/);
+      }),
+    );
+  });
+});
