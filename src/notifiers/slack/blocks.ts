@@ -3,10 +3,11 @@ import type { IncidentView, Message } from "../notifier.js";
 import { cut, moreOf, nameOf, oneLine, SEVERITY_MARK, valueText } from "../text.js";
 import { code, escaped, link } from "./mrkdwn.js";
 
-type Block = Extract<NonNullable<IncomingWebhookSendArguments["blocks"]>[number], { type: string }>;
+type AnyBlock = NonNullable<IncomingWebhookSendArguments["blocks"]>[number];
+type Block = Extract<AnyBlock, { type: "header" } | { type: "section" } | { type: "context" }>;
 
 /** https://docs.slack.dev/reference/block-kit/blocks */
-export const LIMITS = {
+const LIMITS = {
   header: 150,
   section: 3_000,
   blocks: 50,
