@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Globals } from "./globals.js";
+import type { ReportGlobals } from "./verbs/report.js";
 
 /**
  * The command line. Nothing but commander is loaded until a verb runs: each action imports its own module, and that one what
@@ -11,8 +12,8 @@ export function program(): Command {
     .version(version(), "-V, --version")
     .option("--config <file>", "the operator's file", "trueup.yaml")
     .addOption(
-      new Option("-o, --output <form>", "form of the answer")
-        .choices(["table", "json", "yaml", "markdown"])
+      new Option("-o, --output <form>", "form of the answer; html for report only")
+        .choices(["table", "json", "yaml", "markdown", "html"])
         .default("table"),
     )
     .option("--no-color", "no colour (NO_COLOR and FORCE_COLOR are heeded, too)")
@@ -100,6 +101,15 @@ export function program(): Command {
       (await import("./verbs/history.js")).history(words, options, globals(command)),
     );
   root
+    .command("report")
+    .description("what became of drift: found, healed, open, how long it took; as a page with -o html")
+    .argument("[environment...]")
+    .option("--since <duration>", "the last 24h, 7d, 30d, …", "7d")
+    .option("--file <file>", "write the report to a file: .html, .md or .json")
+    .action(async (words: string[], options: { since: string; file?: string }, command: Command) =>
+      (await import("./verbs/report.js")).report(words, options, anyForm(command)),
+    );
+  root
     .command("suspend")
     .description("stop all writes to environments; reading goes on")
     .argument("<environment...>")
@@ -144,9 +154,16 @@ export function program(): Command {
 }
 
 function globals(command: Command): Globals {
+  const { output, ...rest } = anyForm(command);
+  // Before the verb does anything: only one of them has a page to show.
+  if (output === "html") command.error("error: only `report` answers as html; -o is table, json, yaml or markdown");
+  return { ...rest, output };
+}
+
+function anyForm(command: Command): ReportGlobals {
   const { config, output, verbose } = command.optsWithGlobals<{
     config: string;
-    output: Globals["output"];
+    output: ReportGlobals["output"];
     verbose?: true;
   }>();
   return { config, output, verbose: verbose ?? false };

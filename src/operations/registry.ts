@@ -3,6 +3,7 @@ import { doctor } from "./doctor.js";
 import { explain } from "./explain.js";
 import { history } from "./history.js";
 import type { Operation } from "./operation.js";
+import { report } from "./report.js";
 import { status } from "./status.js";
 import { resume, suspend } from "./suspend.js";
 import { sync } from "./sync.js";
@@ -13,6 +14,7 @@ export const operations: readonly Operation<unknown, unknown>[] = [
   doctor,
   explain,
   history,
+  report,
   resume,
   status,
   suspend,

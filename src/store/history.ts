@@ -19,6 +19,31 @@ const LIST = `
   ORDER BY at DESC, id DESC
   LIMIT $4`;
 
+const PAGE = 1_000;
+
+// By id, so that a page ends where the next one begins: instants are cut to milliseconds on their way here.
+const READ = `
+  SELECT id, at, environment, target, type, path, revision, message, detail::text AS detail
+  FROM trueup.event
+  WHERE type = ANY ($1) AND ($2::text IS NULL OR environment = $2) AND at >= $3 AND ($4::bigint IS NULL OR id < $4)
+  ORDER BY id DESC
+  LIMIT ${PAGE}`;
+
+const OPEN_AT = `
+  WITH told AS (
+    SELECT *, greatest(
+      max(id) FILTER (WHERE type = ANY ($3)) OVER (PARTITION BY environment, target, path),
+      max(id) FILTER (WHERE type = 'retired') OVER (PARTITION BY environment, target)
+    ) AS closed
+    FROM trueup.event
+    WHERE at < $1 AND target IS NOT NULL AND (type = ANY ($2) OR type = ANY ($3) OR type = 'retired')
+  )
+  SELECT DISTINCT ON (environment, target, path)
+    id, at, environment, target, type, path, revision, message, detail::text AS detail
+  FROM told
+  WHERE type = ANY ($2) AND (closed IS NULL OR id > closed)
+  ORDER BY environment, target, path, id`;
+
 interface Row {
   id: string;
   at: Date;
@@ -40,7 +65,26 @@ export function history(query: Query): History {
       const rows = await query<Row>(LIST, [environment, target, since?.toISOString() ?? null, limit]);
       return rows.map(eventOf);
     },
+    read: (wanted) => read(query, wanted),
+    openAt: async (moment, { opens, closes }) => {
+      const rows = await query<Row>(OPEN_AT, [moment.toISOString(), [...opens], [...closes]]);
+      return rows.map(eventOf);
+    },
   };
+}
+
+async function* read(
+  query: Query,
+  { types, environment = null, since }: { types: readonly string[]; environment?: string | null; since: Date },
+): AsyncGenerator<Event> {
+  let before: string | null = null;
+  for (;;) {
+    const rows: readonly Row[] = await query<Row>(READ, [[...types], environment, since.toISOString(), before]);
+    yield* rows.map(eventOf);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE) return;
+    before = last.id;
+  }
 }
 
 /** One array a column, in the order of INSERT_EVENTS. */
@@ -57,7 +101,7 @@ export function eventColumns(events: readonly NewEvent[]): readonly unknown[] {
 }
 
 // PostgreSQL's text holds every character but NUL, which a key or value of a YAML document may hold.
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.replaceAll("\0", "\u{fffd}");
 }
 
