@@ -20,6 +20,11 @@ export function parsePointer(pointer: Pointer): string[] {
     .map((segment) => segment.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
+/** Whether a text is a JSON Pointer: each `~` in one is followed by 0 or 1 (RFC 6901, section 3). */
+export function isPointer(text: string): boolean {
+  return /^(\/([^~/]|~[01])*)*$/.test(text);
+}
+
 export function child(parent: Pointer, segment: string): Pointer {
   return `${parent}/${escapeSegment(segment)}`;
 }

@@ -1,6 +1,6 @@
 import { type ErrorCode, formatPlace, TrueupError } from "../core/errors.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
-import type { TargetRecord } from "../store/store.js";
+import type { Hold, TargetRecord } from "../store/store.js";
 import type { Target } from "../targets/target.js";
 import { reported } from "./judge.js";
 import { type Look, look, type Memory } from "./look.js";
@@ -17,6 +17,8 @@ export interface TargetPass {
   readonly suspended: boolean;
   /** Holds and guards that stand between the policy and the act; the first that speaks. */
   readonly restraints: readonly Restraint[];
+  /** The environment's holds as the store has them. */
+  readonly holds: readonly Hold[];
   readonly signal: AbortSignal;
 }
 

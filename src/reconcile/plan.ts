@@ -41,10 +41,11 @@ export function planOf(judged: readonly Judged[], options: PlanOptions): Plan {
 }
 
 function isWanted(
-  { finding, decision, note }: Judged,
+  { finding, decision, note, restrained }: Judged,
   { sync, adopt, exclusive }: Wishes & { exclusive: boolean },
 ): boolean {
-  if (adopt === "live") return false;
+  // A hold stands above what a person asks of all that differs; who means the held setting releases it.
+  if (adopt === "live" || restrained === "held") return false;
   if (adopt === "desired" && (finding.kind !== "unmanaged" || exclusive)) return true;
   if (finding.kind === "pending" && sync) return note === undefined;
   return decision.actions.includes("heal") || decision.actions.includes("sync");

@@ -101,7 +101,7 @@ export function runController(session: Session): Controller {
       const kindName = decodeStatus(record.status)?.report.kind ?? "";
       const environment: RenderedEnvironment = {
         ...{ name, revision: revision ?? record.revision ?? "", sync: "manual", prune: false },
-        ...{ policy: DEFAULT_POLICY, targets: [], warnings: [] },
+        ...{ policy: DEFAULT_POLICY, targets: [], holds: [], warnings: [] },
       };
       loopOf(`${name}/${target}`).update(environment, { name: target, kindName, error: fault });
     }

@@ -1,6 +1,7 @@
 import { TrueupError } from "../core/errors.js";
 import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import type { TargetRecord } from "../store/store.js";
+import { tellHolds } from "./holds.js";
 import { withLease } from "./lease.js";
 import type { Memory } from "./look.js";
 import { type Left, memoryAfter, memoryOf, remember } from "./memory.js";
@@ -26,7 +27,8 @@ export async function lookAtTarget(pass: TargetPass, target: RenderedTarget): Pr
  * the target is the report's state and error; only an abort and a store that fails are thrown.
  */
 export async function reconcileTarget(pass: TargetPass, target: RenderedTarget, wishes: Wishes): Promise<TargetReport> {
-  const { session, environment } = pass;
+  const { session, environment, holds: stored } = pass;
+  await tellHolds(session, { environment, target, stored, now: new Date().toISOString() });
   const first = await survey(pass, target, wishes);
   if (first.write === undefined) return remember(pass, target, first.left);
   // A person waits for the controller to finish; the controller has its next cycle.

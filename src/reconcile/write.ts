@@ -111,7 +111,9 @@ export async function adoptLive(
   { opened, memory, seen }: Adopting,
 ): Promise<Left> {
   const hash = pass.session.hash();
-  const adopted = seen.judged.filter(({ finding }) => finding.kind !== "unmanaged");
+  const adopted = seen.judged.filter(
+    ({ finding, restrained }) => finding.kind !== "unmanaged" && restrained !== "held",
+  );
   const memo: Record<string, Memo[string]> = { ...memory.memo };
   for (const { finding } of adopted) {
     memo[finding.path] = { why: "adopted", desired: sealOf(hash, finding.path, finding.desired) };

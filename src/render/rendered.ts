@@ -5,6 +5,7 @@ import type { Document } from "../core/value.js";
 import type { SourcedPolicy } from "../policies/drift.js";
 import type { Claim, TargetKind } from "../targets/target.js";
 import type { IgnoreRule } from "./environment-file.js";
+import type { ReviewedHold } from "./holds-file.js";
 
 /** An environment as its branch describes it at one commit: what should be. */
 export interface RenderedEnvironment {
@@ -14,6 +15,8 @@ export interface RenderedEnvironment {
   readonly prune: boolean;
   readonly policy: SourcedPolicy;
   readonly targets: readonly RenderedTarget[];
+  /** As its holds.yaml says, those that ended, too. */
+  readonly holds: readonly ReviewedHold[];
   /** For a person: a reference that looks like a slip, a guard that this version does not act on. */
   readonly warnings: readonly string[];
 }
