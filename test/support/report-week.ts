@@ -28,7 +28,9 @@ export function toldEvents(told: readonly Told[]): Event[] {
       type,
       ...(path === undefined ? {} : { path }),
       message: type,
-      ...(kind === undefined && severity === undefined
+      ...(kind === undefined &&
+      severity === undefined &&
+      !["drifted", "healed", "adopted", "pending-restart"].includes(type)
         ? {}
         : { detail: { kind: kind ?? "modified", severity: severity ?? "low", live: 1, desired: 2, rule: "default" } }),
     }));
