@@ -77,7 +77,12 @@ function figuresOf(
     timeToDetect: spreadOf(found.flatMap(({ detectedWithin }) => detectedWithin ?? [])),
     timeToResolve: spreadOf(timesToResolve(episodes, span)),
     synced: told("synced"),
-    suppressed: { held: told("held"), flapping: told("flapping"), refused: told("refused") },
+    suppressed: {
+      held: open.filter(({ restrained }) => restrained === "held").length,
+      flapping: told("flapping"),
+      refused: told("refused"),
+    },
+    holds: told("held"),
     failed: told("failed"),
     unknown: blackouts.reduce((sum, { from, to = span.to }) => sum + Math.max(0, to - Math.max(from, span.from)), 0),
   };

@@ -43,13 +43,15 @@ export interface Figures {
   /** Revisions' changes that were applied. */
   readonly synced: number;
   readonly suppressed: {
-    /** Findings that came under a hold. */
+    /** Settings whose drift is open now and held. */
     readonly held: number;
     /** Settings that are no longer healed because they drift again and again. */
     readonly flapping: number;
     /** Plans that a guard refused. */
     readonly refused: number;
   };
+  /** Holds that began. */
+  readonly holds: number;
   /** Writes that failed, and documents that did not load. */
   readonly failed: number;
   /** Time in which a target could not be looked at, summed over targets. */

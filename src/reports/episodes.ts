@@ -37,7 +37,7 @@ const ENDS: Readonly<Record<string, "healed" | "adopted" | "resolved">> = {
 /** Events that only a pass which could look writes. */
 const LOOKS: ReadonlySet<string> = new Set([
   ...Object.keys(ENDS),
-  ...["drifted", "recovered", "moved", "unreachable", "held", "hold-ended", "flapping"],
+  ...["drifted", "recovered", "moved", "unreachable", "flapping"],
 ]);
 
 export const DRIFT_KINDS: ReadonlySet<unknown> = new Set(["modified", "missing", "conflicted"]);
@@ -47,7 +47,7 @@ export const OPENS: readonly string[] = ["drifted", "unreachable", "unknown", "f
 export const CLOSES: readonly string[] = [...Object.keys(ENDS), "recovered"];
 
 /** Which events `episodesOf` needs; all others say nothing of drift. */
-export const TOLD: readonly string[] = [...LOOKS, "unknown", "failed", "refused", "retired"];
+export const TOLD: readonly string[] = [...LOOKS, "unknown", "failed", "refused", "retired", "held"];
 
 /** Tells the events, in whatever order they come, as drift and blackouts. */
 export function episodesOf(events: readonly Event[]): Account {

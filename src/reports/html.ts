@@ -143,7 +143,7 @@ function environments(report: DriftReport): Markup {
   const rest = all.map((one) => {
     const { held, flapping, refused } = one.suppressed;
     const unknown = one.unknown === 0 ? html`–` : html`${span(one.unknown)}`;
-    return [name(one), ...[held, flapping, refused, one.failed, one.synced].map(number), unknown];
+    return [name(one), ...[one.holds, held, flapping, refused, one.failed].map(number), unknown];
   });
   const widths = [22, 13, 13, 13, 13, 13, 13];
   const right = 1;
@@ -152,7 +152,7 @@ function environments(report: DriftReport): Markup {
   ${caption("Time to resolve, and detected within")}
   ${table(["", "Median", "9 in 10", "Longest", "Detected: median", "9 in 10", "Longest"], times, { widths, right })}
   ${caption("Held back, and what went wrong")}
-  ${table(["", "Held", "Flapping", "Refused", "Failed", "Synced", "Unknown for"], rest, { widths, right })}`;
+  ${table(["", "Holds", "Held now", "Flapping", "Refused", "Failed", "Unknown for"], rest, { widths, right })}`;
 }
 
 function heading(text: string): Markup {

@@ -71,13 +71,14 @@ function environments(report: DriftReport): string {
   const times = all.map((one) => {
     const { held, flapping, refused } = one.suppressed;
     const spread = [...spans(one.timeToResolve), spans(one.timeToDetect)[0]];
-    const trouble = [held, flapping, refused, one.failed].map(String);
+    const trouble = [one.holds, held, flapping, refused, one.failed].map(String);
     return [plain(one.name), ...spread, ...trouble, one.unknown === 0 ? "–" : span(one.unknown)];
   });
   const second = ["", "Resolved: median", "9 in 10", "longest", "Detected within: median"];
-  return [table(head, counts), table([...second, "Held", "Flapping", "Refused", "Failed", "Unknown for"], times)].join(
-    "\n",
-  );
+  return [
+    table(head, counts),
+    table([...second, "Holds", "Held now", "Flapping", "Refused", "Failed", "Unknown for"], times),
+  ].join("\n");
 }
 
 function block(value: number, most: number): string {

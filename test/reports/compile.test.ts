@@ -129,6 +129,7 @@ describe("open drift", () => {
     ]);
     expect(open[0]).toMatchObject({ restrained: "held", note: "held by ana" });
     expect(total.open).toEqual({ low: 1, medium: 0, high: 2, critical: 1 });
+    expect(total.suppressed.held).toBe(1);
   });
 });
 
@@ -193,7 +194,7 @@ describe("what else is counted", () => {
       { at: -5, type, path: "/a" },
       { at: 5, type, path: "/a" },
     ]);
-    expect(report(told).total).toMatchObject({ suppressed: { held: 1, flapping: 1, refused: 1 }, failed: 1 });
+    expect(report(told).total).toMatchObject({ suppressed: { held: 0, flapping: 1, refused: 1 }, holds: 1, failed: 1 });
   });
 
   it("a write that failed leaves drift open", () => {
