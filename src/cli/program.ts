@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Globals } from "./globals.js";
+import type { HoldOptions } from "./verbs/hold.js";
 import type { ReportGlobals } from "./verbs/report.js";
 
 /**
@@ -124,6 +125,19 @@ export function program(): Command {
     .argument("<environment...>")
     .action(async (words: string[], _: object, command: Command) =>
       (await import("./verbs/suspend.js")).resume(words, globals(command)),
+    );
+  root
+    .command("hold")
+    .description("leave drift alone for a while; without arguments, list what is held")
+    .argument("[environment/target]")
+    .argument("[setting]", "a JSON Pointer such as /pool/max, with what is below it; without it, the whole target")
+    .addOption(new Option("--for <duration>", "for 30m, 4h, 7d, …").conflicts("until"))
+    .option("--until <end>", "until an instant such as 2027-01-31T18:00:00Z, or through a day (UTC)")
+    .option("--because <reason>", "why")
+    .option("--owner <name>", "who answers for it; without it, you")
+    .option("--release", "end the hold now")
+    .action(async (word: string | undefined, path: string | undefined, options: HoldOptions, command: Command) =>
+      (await import("./verbs/hold.js")).hold({ word, path }, options, globals(command)),
     );
   const policy = root.command("policy").description("look at policies, test them, try others on what happened");
   policy

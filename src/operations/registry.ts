@@ -2,6 +2,7 @@ import { diff } from "./diff.js";
 import { doctor } from "./doctor.js";
 import { explain } from "./explain.js";
 import { history } from "./history.js";
+import { hold } from "./hold.js";
 import type { Operation } from "./operation.js";
 import { report } from "./report.js";
 import { status } from "./status.js";
@@ -14,6 +15,7 @@ export const operations: readonly Operation<unknown, unknown>[] = [
   doctor,
   explain,
   history,
+  hold,
   report,
   resume,
   status,

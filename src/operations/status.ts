@@ -27,6 +27,8 @@ export interface TargetStatus {
   readonly revision: string | null;
   /** How many settings differ, by the kind of finding. */
   readonly findings: Readonly<Record<string, number>>;
+  /** How many of them a hold holds back. */
+  readonly held?: number;
   readonly pendingRestart?: readonly string[];
   readonly error?: ReportedError;
   readonly refused?: ReportedError;
@@ -60,7 +62,9 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
             const known = decodeStatus(record.status)?.report;
             if (known === undefined) return [];
             const { name: target, kind, state, findings, pendingRestart, error, refused } = known;
+            const held = findings.filter(({ restrained }) => restrained === "held").length;
             const rest = {
+              ...(held > 0 && { held }),
               ...(pendingRestart && { pendingRestart }),
               ...(error && { error }),
               ...(refused && { refused }),

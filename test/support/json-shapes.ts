@@ -33,6 +33,7 @@ const finding = z.strictObject({
   rule: z.string(),
   sensitive: z.literal(true).optional(),
   note: z.string().optional(),
+  restrained: z.enum(["held", "flapping"]).optional(),
 });
 
 const outcome = z.strictObject({
@@ -128,6 +129,7 @@ export const shapes = {
             state,
             revision,
             findings: z.partialRecord(kind, z.int().min(1)),
+            held: z.int().min(1).optional(),
             pendingRestart: z.array(pointer).optional(),
             error: errorShape.optional(),
             refused: errorShape.optional(),
@@ -154,6 +156,22 @@ export const shapes = {
   }),
   suspend: suspension,
   resume: suspension,
+  hold: z.strictObject({
+    ...version,
+    did: z.enum(["listed", "held", "released"]),
+    holds: z.array(
+      z.strictObject({
+        environment: z.string(),
+        target: z.string(),
+        path: z.union([pointer, z.literal("")]),
+        source: z.enum(["person", "file"]),
+        owner: z.string(),
+        reason: z.string(),
+        until: z.iso.datetime(),
+        findings: z.int().min(0),
+      }),
+    ),
+  }),
   "policy explain": z.strictObject({
     ...version,
     explanations: z.array(

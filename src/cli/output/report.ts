@@ -36,7 +36,7 @@ function environmentText(environment: EnvironmentReport): string {
   const { name, revision, state, targets, warnings = [] } = environment;
   const at = revision === null ? "" : ` at ${revision.slice(0, 10)}`;
   const parts = [
-    `${paint("bold", name)}${at}: ${paintWord(state)}\n`,
+    `${paint("bold", name)}${at}: ${paintWord(state)}${heldCount(environment)}\n`,
     ...warnings.map((warning) => `  ${paint("yellow", "warning:")} ${warning}\n`),
   ];
   if (environment.error !== undefined) parts.push(indent(errorLines(environment.error)));
@@ -50,15 +50,22 @@ function environmentText(environment: EnvironmentReport): string {
   return parts.join("");
 }
 
+/** What is held is no less drift: it is counted beside the state. */
+function heldCount({ targets }: EnvironmentReport): string {
+  const findings = targets.flatMap((target) => target.findings);
+  const held = findings.filter(({ restrained }) => restrained === "held").length;
+  return held === 0 ? "" : ` (${held} held)`;
+}
+
 function findingRows({ name, findings }: TargetReport): string[][] {
-  return findings.map(({ path, kind, desired, live, severity, actions }) => [
+  return findings.map(({ path, kind, desired, live, severity, actions, restrained }) => [
     name,
     path,
     kind,
     shown(desired),
     shown(live),
     paintWord(severity),
-    actions.join(", ") || "–",
+    actions.join(", ") || (restrained ?? "–"),
   ]);
 }
 
@@ -90,18 +97,22 @@ function indent(text: string): string {
   return text.replaceAll(/^(?=.)/gm, "  ");
 }
 
-function environmentMarkdown({ name, revision, state, targets, error }: EnvironmentReport): string {
-  const title = `## ${name}: ${state}${revision === null ? "" : ` at \`${revision.slice(0, 10)}\``}\n`;
+function environmentMarkdown(environment: EnvironmentReport): string {
+  const { name, revision, state, targets, error } = environment;
+  const title = `## ${name}: ${state}${heldCount(environment)}${revision === null ? "" : ` at \`${revision.slice(0, 10)}\``}\n`;
   const rows = targets.flatMap(({ name: target, findings }) =>
-    findings.map(({ path, kind, desired, live, severity, actions }) => [
+    findings.map(({ path, kind, desired, live, severity, actions, restrained }) => [
       target,
       `\`${path}\``,
       kind,
       `\`${show(desired)}\``,
       `\`${show(live)}\``,
       severity,
-      actions.join(", "),
+      actions.join(", ") || (restrained ?? ""),
     ]),
+  );
+  const notes = targets.flatMap(({ name: target, findings }) =>
+    findings.flatMap(({ path, note }) => (note === undefined ? [] : [`- ${target}: \`${path}\`: ${note}`])),
   );
   const faults = [error, ...targets.flatMap((target) => [target.error, target.refused])].flatMap((fault) =>
     fault === undefined
@@ -114,6 +125,7 @@ function environmentMarkdown({ name, revision, state, targets, error }: Environm
     "\n",
     body,
     rows.length === 0 ? "" : markdownTable(HEAD, rows),
+    notes.length === 0 ? "" : `\n${notes.map((note) => `${note}\n`).join("")}`,
     faults.map((fault) => `${fault}\n`).join(""),
   ].join("");
 }

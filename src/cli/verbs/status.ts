@@ -36,7 +36,7 @@ function rows({ environments }: StatusReport, state: (word: string) => string): 
         target.revision?.slice(0, 10) ?? "",
         Object.entries(target.findings)
           .map(([kind, count]) => `${count} ${kind}`)
-          .join(", "),
+          .join(", ") + (target.held === undefined ? "" : ` (${target.held} held)`),
         target.error?.message ?? target.refused?.message ?? restart(target.pendingRestart),
       ]),
     ];
