@@ -155,6 +155,29 @@ export function program(): Command {
     .action(async (paths: string[], _: object, command: Command) =>
       (await import("./verbs/policy-test.js")).policyTest(paths, globals(command)),
     );
+  policy
+    .command("backtest")
+    .description("what other policies would have decided on what was found in a period")
+    .argument("[environment...]", "environment or environment/target")
+    .option("--since <duration>", "how far back: 4h, 7d, …", "30d")
+    .option("--policies <folder>", "policies on disk, before a commit")
+    .option(
+      "--revision <revision>",
+      "those of a branch, tag or commit; default: what each environment's branch says now",
+    )
+    .action(
+      async (words: string[], options: { since: string; policies?: string; revision?: string }, command: Command) =>
+        (await import("./verbs/backtest.js")).backtest(words, options, globals(command)),
+    );
+  root
+    .command("notify")
+    .description("look at notifiers")
+    .command("test")
+    .description("send a test message to a notifier, at once")
+    .argument("<name>", "as trueup.yaml has it: its name, or its kind")
+    .action(async (name: string, _: object, command: Command) =>
+      (await import("./verbs/notify.js")).notifyTest(name, globals(command)),
+    );
   root
     .command("doctor")
     .description("check git, the store and every connection, and say what to do")

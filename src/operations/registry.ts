@@ -1,3 +1,4 @@
+import { backtest } from "./backtest.js";
 import { diff } from "./diff.js";
 import { doctor } from "./doctor.js";
 import { explain } from "./explain.js";
@@ -12,6 +13,7 @@ import { sync } from "./sync.js";
 /** Everything that can be asked of a running controller. */
 export const operations: readonly Operation<unknown, unknown>[] = [
   diff,
+  backtest,
   doctor,
   explain,
   history,

@@ -131,9 +131,16 @@ function celSubject({ environment, target, targetKind, sensitive, finding }: Sub
       target,
       targetKind,
       sensitive,
-      desired: celValue(finding.desired),
-      live: celValue(finding.live),
-      lastApplied: celValue(finding.lastApplied),
+      // Read only where the condition does, so that a backtest can tell what it depends on.
+      get desired() {
+        return celValue(finding.desired);
+      },
+      get live() {
+        return celValue(finding.live);
+      },
+      get lastApplied() {
+        return celValue(finding.lastApplied);
+      },
     },
   };
 }

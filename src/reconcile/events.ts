@@ -19,7 +19,7 @@ type TargetEvent = Omit<NewEvent, "environment">;
 export function eventsOf({ environment, revision, before, after, written }: Transition): NewEvent[] {
   const outcomes = newOutcomes(before?.report, after);
   const events = [
-    ...outcomes.map((outcome) => outcomeEvent(outcome, written.get(outcome.path))),
+    ...outcomes.map((outcome) => outcomeEvent(outcome, written.get(outcome.path), after.kind)),
     ...stateEvents(before?.report, after),
     // Without a look there is no news of findings: neither drift nor "resolved".
     ...(isLost(after) ? [] : findingEvents(before?.open ?? [], after)),
@@ -33,7 +33,8 @@ function newOutcomes(before: TargetReport | undefined, { outcomes = [] }: Target
   return outcomes.filter(({ path, result, error }) => result !== "failed" || failed.get(path) !== error?.message);
 }
 
-function findingEvents(open: readonly ReportedFinding[], { findings, outcomes = [] }: TargetReport): TargetEvent[] {
+function findingEvents(open: readonly ReportedFinding[], after: TargetReport): TargetEvent[] {
+  const { findings, outcomes = [] } = after;
   const known = new Map(open.map((finding) => [finding.path, finding]));
   const told = new Map(outcomes.map(({ path, result }) => [path, result]));
   const events: TargetEvent[] = [];
@@ -41,7 +42,7 @@ function findingEvents(open: readonly ReportedFinding[], { findings, outcomes = 
     const outcome = told.get(finding.path);
     if (!isNews(finding, known.get(finding.path)) || outcome === "unreachable" || outcome === "adopted") continue;
     const { path } = finding;
-    events.push({ type: typeOf(finding), path, message: describe(finding), detail: detailOf(finding) });
+    events.push({ type: typeOf(finding), path, message: describe(finding), detail: detailOf(finding, after.kind) });
   }
   const now = new Set(findings.map(({ path }) => path));
   for (const [path, { kind }] of known) {
@@ -60,10 +61,10 @@ function typeOf({ kind }: ReportedFinding): string {
   return kind === "pending" || kind === "unmanaged" ? kind : "drifted";
 }
 
-function outcomeEvent(outcome: ReportedOutcome, finding: ReportedFinding | undefined): TargetEvent {
+function outcomeEvent(outcome: ReportedOutcome, finding: ReportedFinding | undefined, targetKind: string): TargetEvent {
   const { path, result, error } = outcome;
   const values = finding === undefined ? "" : `: ${show(finding.live)} → ${show(finding.desired)}`;
-  const detail = finding === undefined ? {} : { detail: detailOf(finding) };
+  const detail = finding === undefined ? {} : { detail: detailOf(finding, targetKind) };
   switch (result) {
     case "adopted":
       return { type: result, path, message: `adopted the live value of ${path}${values}`, ...detail };
@@ -121,8 +122,10 @@ function describe({ path, kind, severity, live, desired }: ReportedFinding): str
   return `${path} is ${kind} (${severity}): live ${show(live)}, desired ${show(desired)}`;
 }
 
-function detailOf({ kind, desired, live, severity, rule, actions }: ReportedFinding): Record<string, Value> {
-  return { kind, desired, live, severity, rule, actions };
+/** All that a policy would need to decide on it once more: see policies/backtest.ts. */
+function detailOf(finding: ReportedFinding, targetKind: string): Record<string, Value> {
+  const { kind, desired, live, severity, rule, actions, note } = finding;
+  return { kind, desired, live, severity, rule, actions, targetKind, ...(note === undefined ? {} : { note }) };
 }
 
 /** A value on one line, cut where it is long. */

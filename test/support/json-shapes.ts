@@ -71,6 +71,8 @@ const comparison = z.strictObject({
 /** What a policy says of one finding. */
 const verdict = z.strictObject({ severity, actions: z.array(action), rule: z.string() });
 
+const replayed = { at: z.iso.datetime(), environment: z.string(), target: z.string(), path: pointer };
+
 const suspension = z.strictObject({
   ...version,
   environments: z.array(z.strictObject({ name: z.string(), suspended: z.boolean(), changed: z.boolean() })),
@@ -207,6 +209,29 @@ export const shapes = {
         ),
         uncovered: z.array(z.strictObject({ name: z.string(), where: z.string() })),
       }),
+    ),
+  }),
+  "policy backtest": z.strictObject({
+    ...version,
+    since: z.iso.datetime(),
+    complete: z.boolean(),
+    replayed: z.int().min(0),
+    unchanged: z.int().min(0),
+    changes: z.array(
+      z.strictObject({
+        ...replayed,
+        kind,
+        desired: z.json(),
+        live: z.json(),
+        was: verdict,
+        wouldBe: z.union([z.literal("none"), verdict]),
+      }),
+    ),
+    unclear: z.array(
+      z.strictObject({ ...replayed, rule: z.string(), missing: z.enum(["desired", "live", "lastApplied"]) }),
+    ),
+    rules: z.array(
+      z.strictObject({ name: z.string(), where: z.string(), matched: z.int().min(0), unclear: z.int().min(0) }),
     ),
   }),
   doctor: z.strictObject({

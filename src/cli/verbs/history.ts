@@ -1,6 +1,5 @@
-import { TrueupError } from "../../core/errors.js";
-import { parseDuration } from "../../lib/duration.js";
 import { history as operation } from "../../operations/history.js";
+import { ago } from "../ago.js";
 import { ask } from "../ask.js";
 import { markdownTable, print } from "../output/print.js";
 import { table } from "../output/table.js";
@@ -32,11 +31,4 @@ export async function history(
     table: () => table({ head: HEAD, rows, shrink: [4] }),
     markdown: () => markdownTable(HEAD, rows),
   });
-}
-
-/** The moment that lies so long back, in ISO 8601. */
-function ago(duration: string): string {
-  const milliseconds = parseDuration(duration);
-  if (milliseconds !== undefined) return new Date(Date.now() - milliseconds).toISOString();
-  throw new TrueupError("USAGE", `\`${duration}\` is not a duration`, { hint: "write it as 30m, 4h or 7d" });
 }
