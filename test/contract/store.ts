@@ -198,6 +198,64 @@ export function describeStore(world: StoreWorld): void {
       });
     });
 
+    describe("holds", () => {
+      const until = "2999-01-01T00:00:00.000Z";
+      const given = {
+        environment: "prod",
+        target: "settings",
+        path: "/pool/max",
+        source: "person",
+        owner: "ada",
+      } as const;
+      const held = { ...given, reason: "INC-123", until };
+      const told = async () => (await store.history.list({ limit: 10 })).map(({ type, path }) => [type, path]);
+      const heldEvent = event({ type: "held", path: "/pool/max", detail: { until } });
+
+      it("come back as they were set, those of one environment or all", async () => {
+        const at = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+        expect(await store.holds.set(held, heldEvent)).toBe(true);
+        await store.holds.set({ ...held, environment: "dev", path: "" }, event());
+        expect(await store.holds.list("prod")).toEqual([{ ...held, at }]);
+        expect(await store.holds.list()).toMatchObject([{ environment: "dev", path: "" }, { environment: "prod" }]);
+        expect(await told()).toEqual([
+          ["drifted", undefined],
+          ["held", "/pool/max"],
+        ]);
+        expect((await store.history.list({ limit: 2 }))[1]?.detail).toEqual({ until });
+      });
+
+      it("are told once by whoever changes them, and replaced by a later one of the same place and source", async () => {
+        const both = await Promise.all([store.holds.set(held, heldEvent), (await open()).holds.set(held, heldEvent)]);
+        expect(both.sort()).toEqual([false, true]);
+        expect(await told()).toHaveLength(1);
+        expect(await store.holds.set({ ...held, owner: "bob" }, heldEvent)).toBe(true);
+        expect(await store.holds.set({ ...held, source: "file" }, heldEvent)).toBe(true);
+        expect(await store.holds.list()).toMatchObject([
+          { source: "file", owner: "ada" },
+          { source: "person", owner: "bob" },
+        ]);
+      });
+
+      it("that ended stay until that is told, and are told once", async () => {
+        const ended = { ...held, until: "2020-01-01T00:00:00.000Z" };
+        await store.holds.set(ended, heldEvent);
+        expect(await store.holds.list("prod")).toMatchObject([{ until: ended.until }]);
+        const other = await open();
+        const end = event({ type: "hold-ended", path: "/pool/max" });
+        const both = await Promise.all([store.holds.remove(ended, end), other.holds.remove(ended, end)]);
+        expect(both.sort()).toEqual([false, true]);
+        expect(await store.holds.list()).toEqual([]);
+        expect((await told()).map(([type]) => type)).toEqual(["hold-ended", "held"]);
+      });
+
+      it("that a person has prolonged since are not ended by who has not seen that", async () => {
+        await store.holds.set(held, heldEvent);
+        expect(await store.holds.remove({ ...held, until: "2020-01-01T00:00:00.000Z" }, event())).toBe(false);
+        expect(await store.holds.list()).toHaveLength(1);
+        expect(await told()).toHaveLength(1);
+      });
+    });
+
     describe("a lease", () => {
       it("has one holder, by name, until it is released", async () => {
         const other = await open();
