@@ -1,0 +1,12 @@
+import type { NotifierKind } from "../notifier.js";
+import { emailSpec, type EmailSpec } from "./spec.js";
+
+/** Mail by SMTP. */
+export const email: NotifierKind<EmailSpec> = {
+  kind: "email",
+  spec: emailSpec,
+  async open(spec) {
+    const { openEmail } = await import("./notifier.js");
+    return openEmail(spec);
+  },
+};
