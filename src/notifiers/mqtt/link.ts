@@ -1,0 +1,161 @@
+import { readFile } from "node:fs/promises";
+import type { IClientOptions, MqttClient } from "mqtt";
+import { TrueupError } from "../../core/errors.js";
+import { unreachable } from "../failure.js";
+import type { MqttSpec } from "./spec.js";
+
+const TIMEOUT_MS = 10_000;
+/** CONNACK codes of MQTT 3.1.1: a wrong login, and one that may not connect. */
+const LOGIN_REFUSED = new Set([4, 5]);
+
+export interface Publication {
+  readonly topic: string;
+  readonly payload: string;
+  readonly retain: boolean;
+}
+
+/** A connection to the broker that comes about when it is first needed, and again after it was lost. */
+export interface Link {
+  publish(publications: readonly Publication[], signal: AbortSignal): Promise<void>;
+  /** Says `last` and ends. Idempotent. */
+  close(last?: Publication): Promise<void>;
+}
+
+export interface Presence {
+  /** Published each time that a connection comes about. */
+  readonly hello: Publication;
+  /** The broker publishes it where the connection breaks. */
+  readonly will: Publication;
+}
+
+export function brokerOf({ url }: MqttSpec): string {
+  const { hostname, port, protocol } = new URL(url);
+  return `${hostname}:${port === "" ? (protocol === "mqtts:" ? "8883" : "1883") : port}`;
+}
+
+export function openLink(spec: MqttSpec, presence?: Presence): Link {
+  const where = `the broker ${brokerOf(spec)}`;
+  let client: MqttClient | undefined;
+
+  const say = async (to: MqttClient, { topic, payload, retain }: Publication) => {
+    try {
+      await to.publishAsync(topic, payload, { qos: 1, retain });
+    } catch (error) {
+      throw unreachable(where, error);
+    }
+  };
+  const connected = async (signal: AbortSignal): Promise<MqttClient> => {
+    if (client?.connected === true) return client;
+    client?.end(true);
+    client = await connect(await optionsOf(spec, presence), signal, where);
+    if (presence !== undefined) await say(client, presence.hello);
+    return client;
+  };
+  return {
+    async publish(publications, signal) {
+      const to = await connected(signal);
+      // A publication that waits for its acknowledgement would wait for ever once the connection is gone.
+      const drop = () => {
+        to.end(true);
+      };
+      signal.addEventListener("abort", drop, { once: true });
+      try {
+        for (const publication of publications) await say(to, publication);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      } finally {
+        signal.removeEventListener("abort", drop);
+      }
+    },
+    async close(last) {
+      const closing = client;
+      client = undefined;
+      if (closing === undefined) return;
+      if (!closing.connected) {
+        closing.end(true);
+        return;
+      }
+      if (last !== undefined) {
+        const impatient = setTimeout(() => closing.end(true), TIMEOUT_MS);
+        // A broker that is gone shows the will; there is nothing else to do at the end.
+        await say(closing, last).catch(() => undefined);
+        clearTimeout(impatient);
+      }
+      await closing.endAsync(false);
+    },
+  };
+}
+
+async function connect(options: IClientOptions, signal: AbortSignal, where: string): Promise<MqttClient> {
+  const driver = await import("mqtt");
+  signal.throwIfAborted();
+  const client = driver.connect(options);
+  const stopped = () => {
+    client.end(true);
+  };
+  signal.addEventListener("abort", stopped, { once: true });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.once("connect", () => {
+        resolve();
+      });
+      client.once("error", reject);
+      client.once("close", () => {
+        reject(new Error("closed"));
+      });
+    });
+  } catch (error) {
+    client.end(true);
+    signal.throwIfAborted();
+    throw connectFailure(error, where);
+  } finally {
+    signal.removeEventListener("abort", stopped);
+  }
+  // Without a listener an error would end the process; the next publication finds the connection gone.
+  client.on("error", () => undefined);
+  return client;
+}
+
+function connectFailure(error: unknown, where: string): TrueupError {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  if (typeof code !== "number" || !LOGIN_REFUSED.has(code)) return unreachable(where, error);
+  return new TrueupError("DELIVERY_REFUSED", `${where} refuses the login`, {
+    hint: "check the notifier's username and password, and what the broker lets it publish",
+  });
+}
+
+async function optionsOf(spec: MqttSpec, presence: Presence | undefined): Promise<IClientOptions> {
+  const { hostname, port, protocol, username, password } = new URL(spec.url);
+  const tls = protocol === "mqtts:";
+  const user = spec.username ?? decodeURIComponent(username);
+  const pass = spec.password ?? decodeURIComponent(password);
+  return {
+    protocol: tls ? "mqtts" : "mqtt",
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: port === "" ? (tls ? 8883 : 1883) : Number(port),
+    // 3.1.1, which every broker speaks: nothing here needs more.
+    protocolVersion: 4,
+    clean: true,
+    connectTimeout: TIMEOUT_MS,
+    // Reconnecting is the outbox's: it knows when.
+    reconnectPeriod: 0,
+    ...(presence === undefined
+      ? {}
+      : { will: { ...presence.will, payload: Buffer.from(presence.will.payload), qos: 1 } }),
+    ...(user === "" ? {} : { username: user }),
+    ...(pass === "" ? {} : { password: pass }),
+    ...(spec.ca === undefined ? {} : { ca: await authority(spec.ca) }),
+  };
+}
+
+async function authority(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch {
+    throw new TrueupError("DELIVERY_REFUSED", "the notifier's `ca` cannot be read", {
+      where: { file },
+      hint: "give the path of a PEM file that the controller may read",
+    });
+  }
+}
