@@ -85,6 +85,17 @@ export function openFile(file: LayerFile, { snapshot, layered }: { snapshot: Sna
   return { ...file, text, own: file.parsed?.value, lower };
 }
 
+/** Whether the file's format can hold the tree: not every one has null. */
+export function holds({ file }: LayerFile, tree: Value | undefined): boolean {
+  try {
+    if (tree !== undefined) formatOf(file)?.normalize(tree);
+    return true;
+  } catch (error) {
+    if (error instanceof TrueupError && error.code === "DOCUMENT_UNREPRESENTABLE") return false;
+    throw error;
+  }
+}
+
 /** The text of the file, edited in place. @throws TrueupError DOCUMENT_UNREPRESENTABLE */
 export function edited({ file, text, own }: OpenFile, tags: "keep" | "refuse"): string {
   if (own === undefined) return text;

@@ -106,10 +106,9 @@ function overlayElement(
 ): Value | undefined {
   const { own, lower, scope } = at;
   const inherited = isList(lower) ? byKey(lower, key)?.get(name) : undefined;
-  const change = (element: Value | undefined): Value | undefined => {
-    const next = overlay({ own: element, lower: inherited, scope: within(scope, name) }, setting);
-    return isMap(next) ? keyed(next, key, (inherited && member(inherited, key)) ?? name) : next;
-  };
+  const change = (element: Value | undefined) =>
+    overlay({ own: element, lower: inherited, scope: within(scope, name) }, setting);
+  const named = (element: Value) => keyed(element, key, (inherited && member(inherited, key)) ?? name);
   if (isList(own)) {
     const index = positions(own, key)?.get(name);
     const next = change(index === undefined ? undefined : own[index]);
@@ -119,13 +118,13 @@ function overlayElement(
       });
     }
     if (next === undefined) return index === undefined ? own : own.toSpliced(index, 1);
-    return index === undefined ? [...own, next] : own.with(index, next);
+    return index === undefined ? [...own, named(next)] : own.with(index, named(next));
   }
   const map = mapOver(at);
   const next = change(map && member(map, name));
   if (map !== undefined) return withMember(map, name, next);
   if (next === undefined) return own;
-  return next === null ? mapOf([[name, null] as const]) : [next];
+  return next === null ? mapOf([[name, null] as const]) : [named(next)];
 }
 
 function whole(at: Overlaid, setting: Setting): Value | undefined {

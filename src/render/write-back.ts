@@ -9,7 +9,7 @@ import { pointerGlobs } from "../lib/glob.js";
 import { suggestion } from "../lib/suggest.js";
 import type { TargetKind } from "../targets/target.js";
 import { readEnvironment } from "./environment.js";
-import { destination, edited, type OpenFile, openFile } from "./overlay-file.js";
+import { destination, edited, holds, type OpenFile, openFile } from "./overlay-file.js";
 import { type Layered, mergeTarget } from "./layers.js";
 import { overlay, settle } from "./overlay.js";
 import type { Snapshot } from "./snapshot.js";
@@ -250,6 +250,7 @@ function change(
   const { scope, rendered, written } = target;
   const segments = parsePointer(path);
   if (pointer !== undefined) {
+    if (live === undefined && parsePointer(pointer).length === 2) throw byHand(path, file, target);
     const value = live === undefined ? undefined : written(live, scopeAt(path, scope));
     return { ...file, own: settle(file.own, parsePointer(pointer), listScope({}), () => value) };
   }
@@ -262,7 +263,16 @@ function change(
     { own: file.own, lower: file.lower, scope: inFile.scope },
     { path: inFile.path, live, rendered, written },
   );
+  if (live === undefined && !holds(file, own)) throw byHand(path, file, target);
   return { ...file, own };
+}
+
+/** That a setting is gone where the file cannot say so: a lower layer has it and the format has no null, or a JSON Patch adds it. */
+function byHand(path: Pointer, { file, folder }: OpenFile, { request: { target } }: OpenTarget): TrueupError {
+  return new TrueupError("DOCUMENT_UNREPRESENTABLE", `${file} cannot say that ${path} is gone`, {
+    where: { file },
+    hint: `a JSON Patch can: an operation \`remove\` in ${folder}/${target}.patch.yaml`,
+  });
 }
 
 interface Verification {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { secretNames, substitute } from "../../src/render/text.js";
+import { listScope } from "../../src/core/lists.js";
+import { escapeReferences, secretNames, substitute } from "../../src/render/text.js";
 import type { Value } from "../../src/core/value.js";
 
 function put(document: Value, variables: Record<string, string | number | bigint | boolean> = {}, lists = {}) {
@@ -46,6 +47,21 @@ describe("references in texts", () => {
       "${site} ${secret:x} $${other} ${other}",
     );
     expect(put("$${site}", { site: 5 }).result).toBe("${site}");
+  });
+
+  it("can be escaped: the text that renders to a given one, whatever it is", () => {
+    const variables = { a: 1, site: "x" };
+    const pieces = fc.constantFrom("$", "{", "}", "${a}", "${site}", "${secret:s}", "${HOME}", "a", "secret:", "\n");
+    fc.assert(
+      fc.property(fc.array(pieces), (parts) => {
+        const text = parts.join("");
+        expect(put(escapeReferences(text, listScope({}), variables), variables)).toMatchObject({
+          result: text,
+          taken: [],
+        });
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it("put nothing in twice: a value that looks like a reference stays a value", () => {
