@@ -1,4 +1,6 @@
 import type { Finding, FindingKind } from "./finding.js";
+import type { FlappingGuard } from "./flapping.js";
+import type { FreezeGuard } from "./freeze.js";
 
 export const SEVERITIES = ["low", "medium", "high", "critical"] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -33,7 +35,9 @@ export interface BlastRadius {
 }
 
 export interface Guards {
+  readonly flapping: FlappingGuard;
   readonly blastRadius: BlastRadius;
+  readonly freeze: FreezeGuard;
   /** Targets whose sudden loss of settings is drift like any other, and not a read that failed. */
   readonly acceptLoss: readonly string[];
 }
@@ -44,7 +48,12 @@ export interface Policy {
   readonly guards: Guards;
 }
 
-export const DEFAULT_GUARDS: Guards = { blastRadius: { share: 0.3, atLeast: 10 }, acceptLoss: [] };
+export const DEFAULT_GUARDS: Guards = {
+  flapping: { heals: 3, within: 30 * 60_000 },
+  blastRadius: { share: 0.3, atLeast: 10 },
+  freeze: () => undefined,
+  acceptLoss: [],
+};
 
 const DEFAULT_ACTIONS: Readonly<Record<Severity, readonly Action[]>> = {
   low: ["heal"],

@@ -5,6 +5,7 @@ import { type Action, DEFAULT_GUARDS, type Policy, type Rule, SEVERITIES, type S
 import { durationSchema } from "../lib/duration.js";
 import { globs } from "../lib/glob.js";
 import { celValue, compileCel, type Condition } from "./cel.js";
+import { freezeSchema, readFreeze } from "./freeze.js";
 
 const oneOrMore = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 
@@ -26,9 +27,7 @@ const ruleSchema = z.strictObject({
 const guardsSchema = z.strictObject({
   flapping: z.strictObject({ heals: z.int().min(1), within: durationSchema }).optional(),
   blastRadius: z.strictObject({ share: z.number().min(0).max(1), atLeast: z.int().min(1) }).optional(),
-  freeze: z
-    .array(z.strictObject({ cron: z.string(), duration: durationSchema, timezone: z.string().default("UTC") }))
-    .optional(),
+  freeze: freezeSchema.optional(),
   acceptLoss: z.array(z.string()).optional(),
 });
 
@@ -43,10 +42,9 @@ export interface SourcedRule extends Rule {
 
 export interface SourcedPolicy extends Policy {
   readonly rules: readonly SourcedRule[];
-  readonly warnings: readonly string[];
 }
 
-export const DEFAULT_POLICY: SourcedPolicy = { rules: [], guards: DEFAULT_GUARDS, warnings: [] };
+export const DEFAULT_POLICY: SourcedPolicy = { rules: [], guards: DEFAULT_GUARDS };
 
 /** `finding` as a condition sees it; `desired`, `live` and `lastApplied` are null where absent. */
 const FINDING_VARIABLES = {
@@ -69,14 +67,14 @@ export async function readDriftPolicy(text: string, file: string): Promise<Sourc
   const source = parseChecked(text, file, "POLICY_INVALID");
   const data = check(source, { schema: driftSchema, code: "POLICY_INVALID" });
   const { flapping, freeze, blastRadius, acceptLoss } = data.guards;
-  const waiting = Object.entries({ flapping, freeze }).filter(([, value]) => value !== undefined);
   return {
     rules: await Promise.all(data.rules.map((rule, index) => readRule(rule, source, index))),
     guards: {
+      flapping: flapping ?? DEFAULT_GUARDS.flapping,
       blastRadius: blastRadius ?? DEFAULT_GUARDS.blastRadius,
+      freeze: freeze === undefined ? DEFAULT_GUARDS.freeze : readFreeze(freeze, source, ["guards", "freeze"]),
       acceptLoss: acceptLoss ?? DEFAULT_GUARDS.acceptLoss,
     },
-    warnings: waiting.map(([name]) => `${file}: the guard \`${name}\` is not acted on by this version`),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Pointer } from "../core/pointer.js";
 import type { Value } from "../core/value.js";
 import { stringifyJson } from "../lib/json.js";
 import type { NewEvent } from "../store/store.js";
@@ -11,18 +12,20 @@ export interface Transition {
   readonly after: TargetReport;
   /** What the writes were about, by setting. */
   readonly written: ReadonlyMap<string, ReportedFinding>;
+  /** Settings that are left alone from now on, because they were healed too often. */
+  readonly flapping: readonly Pointer[];
 }
 
 type TargetEvent = Omit<NewEvent, "environment">;
 
 /** What the history says of one pass: what was written, what drift came and went, what became unknown. Nothing for an idle one. */
-export function eventsOf({ environment, revision, before, after, written }: Transition): NewEvent[] {
+export function eventsOf({ environment, revision, before, after, written, flapping }: Transition): NewEvent[] {
   const outcomes = newOutcomes(before?.report, after);
   const events = [
     ...outcomes.map((outcome) => outcomeEvent(outcome, written.get(outcome.path), after.kind)),
     ...stateEvents(before?.report, after),
     // Without a look there is no news of findings: neither drift nor "resolved".
-    ...(isLost(after) ? [] : findingEvents(before?.open ?? [], after)),
+    ...(isLost(after) ? [] : [...findingEvents(before?.open ?? [], after), ...flappingEvents(after, flapping)]),
   ];
   return events.map((event) => ({ environment, target: after.name, revision, ...event }));
 }
@@ -51,6 +54,17 @@ function findingEvents(open: readonly ReportedFinding[], after: TargetReport): T
     events.push({ type: "resolved", path, message: `${path} is in sync again (was ${kind})` });
   }
   return events;
+}
+
+/** The one alert of a setting that flaps: both its values, and when it was healed. */
+function flappingEvents(after: TargetReport, flapping: readonly Pointer[]): TargetEvent[] {
+  return after.findings
+    .filter(({ path }) => flapping.includes(path))
+    .map((finding) => {
+      const { path, live, desired, note = "" } = finding;
+      const message = `${path} flaps between ${show(desired)} (desired) and ${show(live)} (live): ${note}`;
+      return { type: "flapping", path, message, detail: detailOf(finding, after.kind) };
+    });
 }
 
 function isNews(finding: ReportedFinding, known: ReportedFinding | undefined): boolean {
@@ -114,7 +128,7 @@ export function isLost({ state, outcomes }: TargetReport): boolean {
 /** How loud an event is in the log. */
 export function levelOf(type: string): "info" | "warn" | "error" {
   if (type === "failed" || type === "unknown") return "error";
-  return ["drifted", "refused", "unreachable", "moved"].includes(type) ? "warn" : "info";
+  return ["drifted", "flapping", "refused", "unreachable", "moved"].includes(type) ? "warn" : "info";
 }
 
 /** One finding as a sentence. */

@@ -1,5 +1,6 @@
 import { compare, type Comparison } from "../core/compare.js";
 import { TrueupError } from "../core/errors.js";
+import type { Flapping } from "../core/flapping.js";
 import { countLoss, lossRefusal } from "../core/guards.js";
 import { listScope } from "../core/lists.js";
 import type { Hash } from "../core/same.js";
@@ -11,6 +12,7 @@ import { bounded } from "../lib/timeout.js";
 import type { IgnoreRule } from "../render/environment-file.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
+import { flappingAfterLook, flappingAfterTelling, flappingRestraint } from "./flapping.js";
 import { judge, type Judged, type Memo } from "./judge.js";
 import type { Restraint } from "./restraint.js";
 
@@ -23,6 +25,8 @@ export interface Memory {
   readonly sensitive: ReadonlySet<Pointer>;
   /** How many settings that the live document lost a person has said to be lost. */
   readonly confirmedLoss: number;
+  /** The heals of late, by setting. */
+  readonly flapping: Flapping;
 }
 
 export interface LookOptions {
@@ -32,8 +36,7 @@ export interface LookOptions {
   readonly memory: Memory;
   readonly hash: Hash;
   readonly restraints?: readonly Restraint[];
-  /** Today, for ignores that have an end: `YYYY-MM-DD`. */
-  readonly today: string;
+  readonly now: Date;
 }
 
 /** The target as it was found: what is live, what should be, and what the policy says of the difference. */
@@ -43,6 +46,7 @@ export interface Look {
   readonly judged: readonly Judged[];
   /** Settings that last applied knows and the live document no longer holds. */
   readonly lost: number;
+  readonly flapping: Flapping;
 }
 
 /**
@@ -58,7 +62,7 @@ export async function look(options: LookOptions, signal: AbortSignal): Promise<L
     signal,
     what,
   });
-  const ignore = inForce(target.ignore, options.today);
+  const ignore = inForce(target.ignore, options.now);
   const comparison = compare({
     lastApplied: memory.lastApplied,
     desired: opened.normalize(target.document),
@@ -70,15 +74,16 @@ export async function look(options: LookOptions, signal: AbortSignal): Promise<L
     hash,
   });
   const lost = lossIn(options, comparison, observation.document);
-  return {
-    observation,
-    comparison,
-    judged: judge(comparison.findings, {
-      ...{ environment, target, hash, memo: memory.memo, known: memory.sensitive },
-      restraints: options.restraints ?? [],
-    }),
-    lost,
-  };
+  const { findings } = comparison;
+  const { flapping: guard } = environment.policy.guards;
+  const flapping = flappingAfterLook(memory.flapping, { findings, guard, hash, now: options.now.getTime() });
+  const judged = judge(findings, {
+    ...{ environment, target, hash, memo: memory.memo, known: memory.sensitive },
+    // A person's decision to hold comes first: what is held has no need to be told of.
+    restraints: [...(options.restraints ?? []), flappingRestraint(flapping, guard)],
+  });
+  const told = judged.filter(({ restrained }) => restrained === "flapping").map(({ finding }) => finding.path);
+  return { observation, comparison, judged, lost, flapping: flappingAfterTelling(flapping, told) };
 }
 
 /** @throws GUARD_REFUSED where more is gone than a person has confirmed */
@@ -96,6 +101,7 @@ function lossIn({ environment, target, memory }: LookOptions, { findings }: Comp
   });
 }
 
-function inForce(rules: readonly IgnoreRule[], today: string): readonly IgnoreRule[] {
+function inForce(rules: readonly IgnoreRule[], now: Date): readonly IgnoreRule[] {
+  const today = now.toISOString().slice(0, 10);
   return rules.filter(({ until }) => until === undefined || today <= until);
 }

@@ -1,6 +1,7 @@
 import type { RenderedTarget } from "../render/rendered.js";
 import type { TargetRecord } from "../store/store.js";
 import { eventsOf, isLost, levelOf } from "./events.js";
+import { newlyFlapping } from "./flapping.js";
 import { readLastApplied, writeLastApplied } from "./last-applied.js";
 import type { Look, Memory } from "./look.js";
 import type { TargetPass } from "./pass.js";
@@ -15,6 +16,7 @@ export function memoryOf(record: TargetRecord | undefined, target: RenderedTarge
     memo: status?.memo ?? {},
     sensitive: new Set((status?.open ?? []).filter(({ sensitive }) => sensitive).map(({ path }) => path)),
     confirmedLoss: status?.confirmedLoss ?? 0,
+    flapping: status?.flapping ?? {},
   };
 }
 
@@ -26,6 +28,7 @@ export function memoryAfter(memory: Memory, seen: Look): Memory {
     memo: Object.fromEntries(Object.entries(memory.memo).filter(([path]) => open.has(path))),
     sensitive: memory.sensitive,
     confirmedLoss: Math.min(memory.confirmedLoss, seen.lost),
+    flapping: seen.flapping,
   };
 }
 
@@ -45,10 +48,17 @@ export async function remember(pass: TargetPass, target: RenderedTarget, left: L
   const revision = environment.revision;
   // What was open before nothing could be said is still open: it is no news when the target is back.
   const open = isLost(report) ? stillOpen(before?.open ?? [], report) : report.findings;
-  const events = eventsOf({ environment: environment.name, revision, before, after: report, written });
+  const flapping = newlyFlapping(before?.flapping ?? {}, memory.flapping);
+  const events = eventsOf({ environment: environment.name, revision, before, after: report, written, flapping });
   const next: TargetRecord = {
     ...lastAppliedText(pass, target, memory),
-    status: encodeStatus({ report, memo: memory.memo, confirmedLoss: memory.confirmedLoss, open }),
+    status: encodeStatus({
+      report,
+      memo: memory.memo,
+      confirmedLoss: memory.confirmedLoss,
+      flapping: memory.flapping,
+      open,
+    }),
     revision,
   };
   const changed =

@@ -25,8 +25,7 @@ export interface TargetPass {
 /** Reads and compares, within the target's time. @throws as `look` does */
 export function see(pass: TargetPass, target: ReadyTarget, opened: Target, memory: Memory): Promise<Look> {
   const { session, environment, restraints, signal } = pass;
-  const today = new Date().toISOString().slice(0, 10);
-  return look({ environment, target, opened, memory, restraints, hash: session.hash(), today }, signal);
+  return look({ environment, target, opened, memory, restraints, hash: session.hash(), now: new Date() }, signal);
 }
 
 /** What was seen, as it may be shown. */

@@ -1,5 +1,6 @@
 import type { Change } from "../core/change.js";
 import { changeOf, type Finding } from "../core/finding.js";
+import { type Freeze, freezeRefusal } from "../core/freeze.js";
 import { blastRefusal } from "../core/guards.js";
 import type { Guards } from "../core/policy.js";
 import type { Judged } from "./judge.js";
@@ -8,7 +9,7 @@ import type { Judged } from "./judge.js";
 export interface Wishes {
   /** A person asks for the pending revision, where `sync: manual` waits for one. */
   readonly sync: boolean;
-  /** Lets a plan through the blast radius, and a loss through as real. */
+  /** Lets a plan through the blast radius and a freeze, and a loss through as real. */
   readonly confirm: boolean;
   /** Takes one side of everything that differs. */
   readonly adopt?: "desired" | "live";
@@ -24,6 +25,8 @@ export interface Plan {
 export interface PlanOptions {
   readonly wishes: Wishes;
   readonly guards: Guards;
+  /** Asked where something would be written. */
+  readonly freeze: () => Freeze | undefined;
   readonly managed: number;
   /** Whether the target is git's alone: settings that git does not name are git's to remove. */
   readonly exclusive: boolean;
@@ -31,12 +34,18 @@ export interface PlanOptions {
 
 /** What shall be written, of what was found. Pure. */
 export function planOf(judged: readonly Judged[], options: PlanOptions): Plan {
-  const { wishes, guards, managed, exclusive } = options;
+  const { wishes, guards, freeze, managed, exclusive } = options;
   const findings = judged.filter((one) => isWanted(one, { ...wishes, exclusive })).map(({ finding }) => finding);
+  // All that speaks against it: who lets it through lets it through all.
+  const refusals = [
+    findings.length === 0 ? undefined : freezeRefusal(freeze()),
+    blastRefusal(findings, managed, guards.blastRadius),
+  ];
+  const refusal = refusals.filter((one) => one !== undefined).join("; and ");
   return {
     findings,
     changes: findings.map(changeOf),
-    refusal: wishes.confirm ? undefined : blastRefusal(findings, managed, guards.blastRadius),
+    refusal: wishes.confirm || refusal === "" ? undefined : refusal,
   };
 }
 

@@ -95,7 +95,8 @@ async function planned(
   }
   const { guards } = environment.policy;
   const { managed } = seen.comparison;
-  const plan = planOf(seen.judged, { wishes, guards, managed, exclusive: target.exclusive });
+  const freeze = () => guards.freeze(environment.name, Date.now());
+  const plan = planOf(seen.judged, { wishes, guards, freeze, managed, exclusive: target.exclusive });
   if (plan.changes.length === 0) return { left };
   if (plan.refusal !== undefined) {
     return { left: { ...left, report: { ...left.report, refused: guarded(plan.refusal, environment.name) } } };

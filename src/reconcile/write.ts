@@ -6,6 +6,7 @@ import { bounded } from "../lib/timeout.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
 import { type Memo, reported } from "./judge.js";
+import { flappingAfterHeals } from "./flapping.js";
 import type { Look, Memory } from "./look.js";
 import { type Left, memoryAfter } from "./memory.js";
 import { asTrueupError, broken, reportOf, see, type TargetPass } from "./pass.js";
@@ -70,7 +71,7 @@ interface Written {
   readonly outcomes: readonly Outcome[];
 }
 
-function memoryWith({ session }: TargetPass, { target, memory, plan, outcomes }: Written): Memory {
+function memoryWith({ session, environment }: TargetPass, { target, memory, plan, outcomes }: Written): Memory {
   const byPath = new Map(outcomes.map((outcome) => [outcome.path, outcome]));
   const memo: Record<string, Memo[string]> = { ...memory.memo };
   const settings = plan.findings.flatMap(({ path, desired }) => {
@@ -81,7 +82,11 @@ function memoryWith({ session }: TargetPass, { target, memory, plan, outcomes }:
     // What the system made of the value is what was last applied: it is not the live side that moved.
     return [{ path, value: outcome.live }];
   });
-  return { ...memory, memo, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
+  const settled = new Set(outcomes.filter(isSettled).map(({ path }) => path));
+  const healed = plan.findings.filter(({ path, kind }) => kind !== "pending" && settled.has(path));
+  const { flapping: guard } = environment.policy.guards;
+  const flapping = flappingAfterHeals(memory.flapping, healed, { guard, hash: session.hash(), now: Date.now() });
+  return { ...memory, memo, flapping, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
 }
 
 function reportedOutcome(outcome: Outcome, written: ReadonlyMap<string, ReportedFinding>): ReportedOutcome {

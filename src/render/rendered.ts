@@ -17,7 +17,7 @@ export interface RenderedEnvironment {
   readonly targets: readonly RenderedTarget[];
   /** As its holds.yaml says, those that ended, too. */
   readonly holds: readonly ReviewedHold[];
-  /** For a person: a reference that looks like a slip, a guard that this version does not act on. */
+  /** For a person: a reference that looks like a slip. */
   readonly warnings: readonly string[];
 }
 

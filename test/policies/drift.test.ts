@@ -45,12 +45,13 @@ describe("a drift policy", () => {
     });
   });
 
-  it("says which guards it does not act on yet", async () => {
-    const { warnings, guards } = await readDriftPolicy(
-      "guards: { flapping: { heals: 3, within: 30m }, freeze: [{ cron: '0 18 * * 5', duration: 62h }], acceptLoss: [b] }",
-      FILE,
-    );
-    expect(warnings).toHaveLength(2);
-    expect(guards).toMatchObject({ acceptLoss: ["b"], blastRadius: { share: 0.3, atLeast: 10 } });
+  it("has the values of the guards that it names, and the defaults of the others", async () => {
+    const { guards } = await readDriftPolicy("guards: { flapping: { heals: 2, within: 1h }, acceptLoss: [b] }", FILE);
+    expect(guards).toMatchObject({
+      ...{ flapping: { heals: 2, within: 3_600_000 }, acceptLoss: ["b"], blastRadius: { share: 0.3, atLeast: 10 } },
+    });
+    expect(guards.freeze("prod", 0)).toBeUndefined();
+    const { guards: defaults } = await readDriftPolicy("", FILE);
+    expect(defaults).toMatchObject({ flapping: { heals: 3, within: 1_800_000 } });
   });
 });
