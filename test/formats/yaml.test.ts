@@ -413,20 +413,15 @@ describe("editing YAML", () => {
   });
 });
 
-describe("speed", () => {
-  it("parses a thousand keys and edits one of them in well under a second", () => {
+describe("a document of a thousand keys", () => {
+  it("is read whole, and an edit of one of them changes one line", () => {
     const text = Array.from(
       { length: 100 },
       (_, s) => `s${s}: # c\n${Array.from({ length: 10 }, (_, k) => `  k${k}: v${k} # c\n`).join("")}`,
     ).join("");
-    const time = (run: () => unknown): number => {
-      for (let round = 0; round < 5; round += 1) run();
-      const start = performance.now();
-      for (let round = 0; round < 5; round += 1) run();
-      return (performance.now() - start) / 5;
-    };
-    // Some 20 and 50 ms on an idle machine; the bound only tells linear from quadratic.
-    expect(time(() => parse(text))).toBeLessThan(500);
-    expect(time(() => set(text, "/s50/k5", "x"))).toBeLessThan(1000);
+    expect(Object.keys(parse(text) as object)).toHaveLength(100);
+    const edited = set(text, "/s50/k5", "x").split("\n");
+    expect(text.split("\n").flatMap((line, index) => (line === edited[index] ? [] : [index]))).toEqual([50 * 11 + 6]);
+    expect(edited[50 * 11 + 6]).toBe("  k5: x # c");
   });
 });
