@@ -38,10 +38,22 @@ export function openLink(spec: MqttSpec, presence?: Presence): Link {
   let client: MqttClient | undefined;
 
   const say = async (to: MqttClient, { topic, payload, retain }: Publication) => {
+    let lost: (() => void) | undefined;
     try {
-      await to.publishAsync(topic, payload, { qos: 1, retain });
+      await new Promise<void>((resolve, reject) => {
+        // The driver would wait for the acknowledgement also when nobody is left to send one.
+        lost = () => {
+          reject(new Error("lost"));
+        };
+        to.once("close", lost);
+        to.publishAsync(topic, payload, { qos: 1, retain }).then(() => {
+          resolve();
+        }, reject);
+      });
     } catch (error) {
       throw unreachable(where, error);
+    } finally {
+      if (lost !== undefined) to.off("close", lost);
     }
   };
   const connected = async (signal: AbortSignal): Promise<MqttClient> => {
@@ -54,7 +66,6 @@ export function openLink(spec: MqttSpec, presence?: Presence): Link {
   return {
     async publish(publications, signal) {
       const to = await connected(signal);
-      // A publication that waits for its acknowledgement would wait for ever once the connection is gone.
       const drop = () => {
         to.end(true);
       };

@@ -1,10 +1,8 @@
 import { z } from "zod";
 
-const topicPrefix = z
-  .string()
-  .regex(/^[^+#\0/]+(\/[^+#\0/]+)*$/, {
-    error: "must be topic levels without + and #, such as `trueup` or `site/trueup`",
-  });
+const topicPrefix = z.string().regex(/^[^+#\0/]+(\/[^+#\0/]+)*$/, {
+  error: "must be topic levels without + and #, such as `trueup` or `site/trueup`",
+});
 
 export const mqttSpec = z.strictObject({
   url: z.url({ protocol: /^mqtts?$/, error: "must be mqtt://host[:port] or mqtts://host[:port]" }),
