@@ -3,8 +3,8 @@ export interface Freeze {
   /** A window that denies, by its cron; or none of the windows that allow is open. */
   readonly cause:
     { readonly kind: "deny"; readonly cron: string; readonly timezone: string } | { readonly kind: "allow" };
-  /** When writes are allowed again, in milliseconds since 1970; undefined where no end is in sight. */
-  readonly until: number | undefined;
+  /** When writes are allowed again, ISO 8601; undefined where no end is in sight. */
+  readonly until: string | undefined;
 }
 
 /** Whether an environment is frozen at an instant (milliseconds since 1970). */
@@ -18,7 +18,6 @@ export function freezeRefusal(freeze: Freeze | undefined): string | undefined {
     cause.kind === "deny"
       ? `the freeze window \`${cause.cron}\` (${cause.timezone}) is open`
       : "no window that allows writes is open";
-  const end =
-    until === undefined ? "no end is in sight" : `until ${new Date(until).toISOString().replace(".000Z", "Z")}`;
+  const end = until === undefined ? "no end is in sight" : `until ${until}`;
   return `${why}: nothing is written, ${end}`;
 }

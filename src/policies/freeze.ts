@@ -52,30 +52,36 @@ export function readFreeze(specs: FreezeSpecs, source: CheckedFile, at: readonly
       nextStart: (after) => schedule.nextRun(new Date(after))?.getTime(),
     };
   });
-  return (environment, instant) =>
-    frozen(
-      windows.filter(({ concerns }) => concerns(environment)),
-      instant,
-    );
+  return (environment, instant) => {
+    const concerned = windows.filter(({ concerns }) => concerns(environment));
+    const first = closed(concerned, instant);
+    if (first === undefined) return undefined;
+    const end = first.until === undefined ? undefined : endOf(concerned, first.until);
+    return { cause: first.cause, until: end === undefined ? undefined : isoOf(end) };
+  };
 }
 
 /** Windows that follow each other are one freeze; beyond so many, its end is not looked for. */
 const MOST_WINDOWS = 500;
 
-function frozen(windows: readonly Window[], instant: number): Freeze | undefined {
-  const first = closed(windows, instant);
-  if (first === undefined) return undefined;
-  let until = first.until;
-  for (let count = 0; until !== undefined && count < MOST_WINDOWS; count += 1) {
-    const next = closed(windows, until);
-    if (next === undefined) return { cause: first.cause, until };
-    until = next.until;
+/** When writes are allowed, at an instant or after it; undefined where no end is in sight. */
+function endOf(windows: readonly Window[], instant: number): number | undefined {
+  let end = instant;
+  for (let count = 0; count < MOST_WINDOWS; count += 1) {
+    const next = closed(windows, end);
+    if (next === undefined) return end;
+    if (next.until === undefined) return undefined;
+    end = next.until;
   }
-  return { cause: first.cause, until: undefined };
+  return undefined;
+}
+
+interface Closed extends Pick<Freeze, "cause"> {
+  readonly until: number | undefined;
 }
 
 /** What speaks against a write at an instant, and until when that does; something else may speak then. */
-function closed(windows: readonly Window[], instant: number): Freeze | undefined {
+function closed(windows: readonly Window[], instant: number): Closed | undefined {
   const open = windows.flatMap((window) => {
     const until = window.openUntil(instant);
     return until === undefined ? [] : [{ window, until }];
@@ -126,4 +132,9 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Windows begin and end on whole seconds, unless a duration says otherwise. */
+function isoOf(instant: number): string {
+  return new Date(instant).toISOString().replace(".000Z", "Z");
 }

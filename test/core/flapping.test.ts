@@ -26,7 +26,7 @@ describe("the table of flapping", () => {
     ["stopped, back in sync", stopped(12, "x", true), 41, undefined, stopped(41, null, true)],
     ["stopped, standing still", stopped(12, "x", true), 41, drift("x"), stopped(12, "x", true)],
     ["stopped, in sync", stopped(10), 39, undefined, stopped(10)],
-  ])("after a look: %s", (_, state, at, drifting, expected) => {
+  ])("after a look: %s", (...[, state, at, drifting, expected]) => {
     expect(afterLook(state, { at, drifting }, GUARD)).toEqual(expected);
   });
 

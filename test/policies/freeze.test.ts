@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { TrueupError } from "../../src/core/errors.js";
 import type { Freeze } from "../../src/core/freeze.js";
 import { readDriftPolicy } from "../../src/policies/drift.js";
 
 const FILE = "policies/drift.yaml";
 const windows = async (freeze: string) => (await readDriftPolicy(`guards: { freeze: [${freeze}] }`, FILE)).guards.freeze;
 const at = (text: string): number => Date.parse(text);
-const iso = (freeze: Freeze | undefined): string | undefined =>
-  freeze?.until === undefined ? undefined : new Date(freeze.until).toISOString();
+const iso = (freeze: Freeze | undefined): string | undefined => freeze?.until;
 
 describe("a freeze window", () => {
   it("is open from its start to just before its end, by the clock of its time zone", async () => {
@@ -15,7 +15,7 @@ describe("a freeze window", () => {
     expect(freeze("prod", at("2026-11-20T16:59:59.999Z"))).toBeUndefined();
     expect(freeze("prod", at("2026-11-20T17:00:00.000Z"))).toEqual({
       cause: { kind: "deny", cron: "0 18 * * 5", timezone: "Europe/Berlin" },
-      until: at("2026-11-23T07:00:00Z"),
+      until: "2026-11-23T07:00:00Z",
     });
     expect(freeze("prod", at("2026-11-23T06:59:59.999Z"))).toBeDefined();
     expect(freeze("prod", at("2026-11-23T07:00:00.000Z"))).toBeUndefined();
@@ -25,21 +25,21 @@ describe("a freeze window", () => {
   it.each([
     // Berlin goes from 02:00 to 03:00 on 29 March 2026, at 01:00 UTC: a start in that hour is at the end of the gap.
     ["30 2 * * *", "Europe/Berlin", "2026-03-29T00:59:59Z", undefined],
-    ["30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", "2026-03-29T02:00:00.000Z"],
-    ["0,30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", "2026-03-29T02:00:00.000Z"],
-    ["30 2 * * *", "Europe/Berlin", "2026-03-30T00:30:00Z", "2026-03-30T01:30:00.000Z"],
+    ["30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z"],
+    ["0,30 2 * * *", "Europe/Berlin", "2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z"],
+    ["30 2 * * *", "Europe/Berlin", "2026-03-30T00:30:00Z", "2026-03-30T01:30:00Z"],
     // ... and from 03:00 back to 02:00 on 25 October 2026, at 01:00 UTC: a start in that hour is the first of the two.
-    ["30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00.000Z"],
+    ["30 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"],
     ["30 2 * * *", "Europe/Berlin", "2026-10-25T01:30:00Z", undefined],
-    ["30 2 * * *", "Europe/Berlin", "2026-10-26T01:30:00Z", "2026-10-26T02:30:00.000Z"],
+    ["30 2 * * *", "Europe/Berlin", "2026-10-26T01:30:00Z", "2026-10-26T02:30:00Z"],
     // New York: 02:00 to 03:00 on 8 March 2026, at 07:00 UTC.
     ["30 2 * * *", "America/New_York", "2026-03-08T06:59:59Z", undefined],
-    ["30 2 * * *", "America/New_York", "2026-03-08T07:00:00Z", "2026-03-08T08:00:00.000Z"],
-    ["30 2 * * *", "America/New_York", "2026-03-09T06:30:00Z", "2026-03-09T07:30:00.000Z"],
+    ["30 2 * * *", "America/New_York", "2026-03-08T07:00:00Z", "2026-03-08T08:00:00Z"],
+    ["30 2 * * *", "America/New_York", "2026-03-09T06:30:00Z", "2026-03-09T07:30:00Z"],
     // 02:00 back to 01:00 on 1 November 2026, at 06:00 UTC.
-    ["30 1 * * *", "America/New_York", "2026-11-01T05:30:00Z", "2026-11-01T06:30:00.000Z"],
+    ["30 1 * * *", "America/New_York", "2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"],
     ["30 1 * * *", "America/New_York", "2026-11-01T06:30:00Z", undefined],
-    ["30 1 * * *", "America/New_York", "2026-11-02T06:30:00Z", "2026-11-02T07:30:00.000Z"],
+    ["30 1 * * *", "America/New_York", "2026-11-02T06:30:00Z", "2026-11-02T07:30:00Z"],
     // A start by the hours that there are: none in the hour that is skipped, two in the one that is doubled.
     ["0 * * * *", "Europe/Berlin", "2026-03-29T00:30:00Z", undefined],
   ])("of an hour at `%s` (%s) is at %s open until %s", async (cron, timezone, instant, expected) => {
@@ -50,13 +50,13 @@ describe("a freeze window", () => {
 
   it("lasts its duration as time goes by, over the nights when the clocks change", async () => {
     const freeze = await windows("{ cron: '0 18 * * 5', duration: 62h, timezone: Europe/Berlin }");
-    expect(iso(freeze("prod", at("2026-03-28T12:00:00Z")))).toBe("2026-03-30T07:00:00.000Z");
-    expect(iso(freeze("prod", at("2026-10-24T12:00:00Z")))).toBe("2026-10-26T06:00:00.000Z");
+    expect(iso(freeze("prod", at("2026-03-28T12:00:00Z")))).toBe("2026-03-30T07:00:00Z");
+    expect(iso(freeze("prod", at("2026-10-24T12:00:00Z")))).toBe("2026-10-26T06:00:00Z");
   });
 
   it("goes on where the next one begins before it ends; one that always does has no end in sight", async () => {
     const chain = await windows("{ cron: '0 8 * * 1', duration: 4h }, { cron: '0 11 * * 1', duration: 4h }");
-    expect(iso(chain("prod", at("2026-11-23T09:00:00Z")))).toBe("2026-11-23T15:00:00.000Z");
+    expect(iso(chain("prod", at("2026-11-23T09:00:00Z")))).toBe("2026-11-23T15:00:00Z");
     const always = await windows("{ cron: '0 * * * *', duration: 2h }");
     expect(always("prod", at("2026-11-23T09:00:00Z"))).toMatchObject({ until: undefined });
   });
@@ -77,7 +77,7 @@ describe("a window that allows", () => {
     expect(freeze("prod", at("2026-11-23T09:00:00Z"))).toBeUndefined();
     expect(freeze("prod", at("2026-11-23T17:00:00Z"))).toEqual({
       cause: { kind: "allow" },
-      until: at("2026-11-24T09:00:00Z"),
+      until: "2026-11-24T09:00:00Z",
     });
   });
 
@@ -86,10 +86,10 @@ describe("a window that allows", () => {
     expect(freeze("prod", at("2026-11-24T10:00:00Z"))).toBeUndefined();
     expect(freeze("prod", at("2026-11-24T13:00:00Z"))).toMatchObject({ cause: { kind: "deny" } });
     // Denied from within one window until within the next.
-    expect(iso(freeze("prod", at("2026-11-24T13:00:00Z")))).toBe("2026-11-25T12:00:00.000Z");
+    expect(iso(freeze("prod", at("2026-11-24T13:00:00Z")))).toBe("2026-11-25T12:00:00Z");
     // Frozen by the night, and then denied: one end.
     const early = await windows(`${ALLOW}, { cron: '0 8 25 11 *', duration: 2h }`);
-    expect(iso(early("prod", at("2026-11-24T20:00:00Z")))).toBe("2026-11-25T10:00:00.000Z");
+    expect(iso(early("prod", at("2026-11-24T20:00:00Z")))).toBe("2026-11-25T10:00:00Z");
   });
 });
 
@@ -106,8 +106,9 @@ describe("the end that a freeze names", () => {
     fc.assert(
       fc.property(fc.constantFrom(...zones), fc.integer({ min: 0, max: 366 * 1440 - 1 }), (freeze, minute) => {
         const instant = at("2026-01-01T00:00:00Z") + minute * 60_000;
-        const until = freeze("prod", instant)?.until;
-        if (until === undefined) return;
+        const end = iso(freeze("prod", instant));
+        if (end === undefined) return;
+        const until = at(end);
         expect(until).toBeGreaterThan(instant);
         expect(freeze("prod", until)).toBeUndefined();
         expect(freeze("prod", until - 1)).toBeDefined();
@@ -131,11 +132,10 @@ describe("a freeze that says", () => {
     ["{ cron: '0 18 * * 5', duration: 1h, kind: alow }", "alow", "kind", undefined],
   ])("%s is refused with the place and what to do", async (freeze, fault, message, hint) => {
     const text = `guards: { freeze: [${freeze}] }`;
-    await expect(readDriftPolicy(text, FILE)).rejects.toMatchObject({
-      code: "POLICY_INVALID",
-      message: expect.stringContaining(message),
-      where: { file: FILE, line: 1, column: text.indexOf(fault) + 1 },
-      ...(hint === undefined ? {} : { hint: expect.stringContaining(hint) }),
-    });
+    const error = await readDriftPolicy(text, FILE).catch((thrown: unknown) => thrown);
+    if (!(error instanceof TrueupError)) throw new Error("it was not refused");
+    expect(error).toMatchObject({ code: "POLICY_INVALID", where: { file: FILE, line: 1, column: text.indexOf(fault) + 1 } });
+    expect(error.message).toContain(message);
+    if (hint !== undefined) expect(error.hint).toContain(hint);
   });
 });

@@ -49,10 +49,8 @@ describe("in a freeze", () => {
     vi.setSystemTime("2026-11-20T17:00:00Z");
     const frozen = await cycle(session);
     expect(findings(frozen)).toEqual(["/app.env/A modified"]);
-    expect(targetOf(frozen)).toMatchObject({
-      state: "Drifted",
-      refused: { code: "GUARD_REFUSED", message: expect.stringContaining("until 2026-11-23T07:00:00Z") },
-    });
+    expect(targetOf(frozen)).toMatchObject({ state: "Drifted", refused: { code: "GUARD_REFUSED" } });
+    expect(targetOf(frozen).refused?.message).toContain("until 2026-11-23T07:00:00Z");
     expect(live()).toBe("A=9\nB=2\n");
 
     // What moves meanwhile is planned afresh: the plan of Friday is nobody's on Monday.
