@@ -1,0 +1,36 @@
+import { escapeHtml, followable, incidentTable } from "../html.js";
+import type { IncidentView, Message } from "../notifier.js";
+import { cut, moreOf, oneLine, SHOWN } from "../text.js";
+
+/** GitHub takes 65,536 characters. */
+const TABLE = 45_000;
+const TEXT = 2_000;
+
+/** Hidden in what we write, and looked for before writing: a message that comes again is written once. */
+export function markerOf({ id }: Message): string {
+  return `<!-- trueup:${cut(id.replace(/[^\w-]/g, "_"), 200)} -->`;
+}
+
+/** Blocks of HTML, in which Markdown means nothing, of `<pre>` and `<code>`, in which GitHub neither calls people nor links. */
+export function bodyOf(message: Message): string {
+  const { title, text, incidents, url } = message;
+  const address = url === undefined ? undefined : followable(url);
+  const words = text.trim() === "" ? oneLine(title) : text;
+  return [
+    `<pre>${escapeHtml(cut(words, TEXT))}</pre>`,
+    ...(incidents.length === 0 ? [] : tableOf(incidents)),
+    ...(address === undefined ? [] : [`<p><a href="${escapeHtml(address)}">Read more</a></p>`]),
+    markerOf(message),
+  ].join("\n\n");
+}
+
+function tableOf(incidents: readonly IncidentView[]): readonly string[] {
+  let shown = Math.min(SHOWN, incidents.length);
+  let table = incidentTable(incidents, shown);
+  while (table.length > TABLE && shown > 1) {
+    shown = Math.ceil(shown / 2);
+    table = incidentTable(incidents, shown);
+  }
+  const more = moreOf(incidents.length, shown);
+  return more === undefined ? [table] : [table, more];
+}
