@@ -5,7 +5,7 @@ import { mapOf } from "../../src/core/value.js";
 import type { Database } from "../../src/store/database.js";
 import { loadMigrations, type Migration } from "../../src/store/migrate.js";
 import { storeOn, type StoreOnOptions } from "../../src/store/open.js";
-import type { NewEvent, Store, TargetRecord } from "../../src/store/store.js";
+import type { Event, NewEvent, Store, TargetRecord } from "../../src/store/store.js";
 
 /** What a PostgreSQL, embedded or a server, brings to the suite. */
 export interface StoreWorld {
@@ -146,6 +146,44 @@ export function describeStore(world: StoreWorld): void {
         expect(await store.history.list({ limit: 1 })).toMatchObject([
           { path: "/a\u{fffd}b", message: "nul \u{fffd}, half a pair \u{fffd}" },
         ]);
+      });
+
+      it("is read whole, a page after the other, newest first, by type, environment and time", async () => {
+        await store.history.append([event({ message: "old" })]);
+        await sql("UPDATE trueup.event SET at = at - interval '2 hours'");
+        const many = Array.from({ length: 2_345 }, (_, index) => event({ message: String(index) }));
+        await store.history.append([...many, event({ type: "healed" }), event({ environment: "dev" })]);
+        const since = new Date(Date.now() - 3_600_000);
+        const read = await collect(store.history.read({ types: ["drifted", "failed"], environment: "prod", since }));
+        expect(read.map(({ message }) => message)).toEqual(many.map(({ message }) => message).toReversed());
+        const all = await collect(store.history.read({ types: ["healed", "drifted"], since }));
+        expect(all).toHaveLength(2_347);
+      });
+
+      it("knows what was open at a moment, by setting and by target", async () => {
+        const on = (path: string, type: string, target = "settings") => event({ target, path, type, message: path });
+        await store.history.append([
+          ...[on("/closed", "drifted"), on("/closed", "healed")],
+          ...[on("/again", "drifted"), on("/again", "healed"), on("/again", "drifted"), on("/again", "drifted")],
+          ...[on("/retired", "drifted", "gone"), event({ target: "gone", type: "retired" })],
+          ...[on("/open", "drifted"), on("/open", "healed", "broker")],
+          ...[event({ target: "broker", type: "unknown" }), event({ target: "settings", type: "unknown" })],
+          event({ target: "settings", type: "recovered" }),
+        ]);
+        await sql("UPDATE trueup.event SET at = at - interval '2 hours'");
+        await store.history.append([on("/open", "healed"), on("/later", "drifted")]);
+        const moment = new Date(Date.now() - 3_600_000);
+        const opens = ["drifted", "unknown"];
+        const open = await store.history.openAt(moment, { opens, closes: ["healed", "recovered"] });
+        const ids = new Map((await store.history.list({ limit: 20 })).map(({ id, message }) => [id, message]));
+        expect(open.map(({ target, path, type }) => [target, path, type]).sort()).toEqual([
+          ["broker", undefined, "unknown"],
+          ["settings", "/again", "drifted"],
+          ["settings", "/open", "drifted"],
+        ]);
+        // The first of the drift that is open, not of all that ever was.
+        const again = [...ids].filter(([, message]) => message === "/again").map(([id]) => id);
+        expect(again.indexOf(open.find(({ path }) => path === "/again")?.id ?? 0)).toBe(1);
       });
 
       it("is filtered by environment, target and time, and cut at the limit", async () => {
@@ -412,4 +450,10 @@ function countQueries({ pool }: Database): () => number {
     },
   });
   return () => count;
+}
+
+async function collect(events: AsyncIterable<Event>): Promise<Event[]> {
+  const all: Event[] = [];
+  for await (const event of events) all.push(event);
+  return all;
 }
