@@ -111,6 +111,39 @@ export function program(): Command {
       (await import("./verbs/report.js")).report(words, options, anyForm(command)),
     );
   root
+    .command("adopt")
+    .description("write the live values of drift back to git")
+    .argument("<environment>", "environment or environment/target")
+    .argument("[setting]", "a JSON Pointer or glob; without it, everything that drifted")
+    .option("--layer <layer>", "the layer to write to; default: the environment's own")
+    .option("--branch <branch>", "the new branch's name; default: trueup/adopt/…")
+    .option("--direct", "commit to the environment's own branch, where its environment.yaml says `adopt: direct`")
+    .option("--because <reason>", "why; for the commit and the history")
+    .option("--dry-run", "print the diff, commit nothing")
+    .action(
+      async (
+        word: string,
+        path: string | undefined,
+        options: { layer?: string; branch?: string; direct?: true; because?: string; dryRun?: true },
+        command: Command,
+      ) => (await import("./verbs/adopt.js")).adopt(word, path, options, globals(command)),
+    );
+  root
+    .command("revert")
+    .description("write the desired values over drift now")
+    .argument("<environment>", "environment or environment/target")
+    .argument("[setting]", "a JSON Pointer or glob; without it, everything that drifted")
+    .option("--because <reason>", "why; for the history")
+    .option("--confirm", "let it through the guards")
+    .action(
+      async (
+        word: string,
+        path: string | undefined,
+        options: { because?: string; confirm?: true },
+        command: Command,
+      ) => (await import("./verbs/revert.js")).revert(word, path, options, globals(command)),
+    );
+  root
     .command("suspend")
     .description("stop all writes to environments; reading goes on")
     .argument("<environment...>")

@@ -1,4 +1,5 @@
 import { backtest } from "./backtest.js";
+import { adopt } from "./adopt.js";
 import { diff } from "./diff.js";
 import { doctor } from "./doctor.js";
 import { explain } from "./explain.js";
@@ -6,12 +7,14 @@ import { history } from "./history.js";
 import { hold } from "./hold.js";
 import type { Operation } from "./operation.js";
 import { report } from "./report.js";
+import { revert } from "./revert.js";
 import { status } from "./status.js";
 import { resume, suspend } from "./suspend.js";
 import { sync } from "./sync.js";
 
 /** Everything that can be asked of a running controller. */
 export const operations: readonly Operation<unknown, unknown>[] = [
+  adopt,
   diff,
   backtest,
   doctor,
@@ -20,6 +23,7 @@ export const operations: readonly Operation<unknown, unknown>[] = [
   hold,
   report,
   resume,
+  revert,
   status,
   suspend,
   sync,

@@ -1,4 +1,6 @@
 import { TrueupError } from "../core/errors.js";
+import type { Pointer } from "../core/pointer.js";
+import { pointerGlobs } from "../lib/glob.js";
 import { suggestion } from "../lib/suggest.js";
 import type { Session } from "../reconcile/session.js";
 
@@ -20,4 +22,21 @@ export function select(session: Session, words: readonly string[]): Selection {
     selection.set(name, all ? undefined : [...(before ?? []), target]);
   }
   return selection;
+}
+
+/** What `prod` or `prod/settings` selects. @throws as `select` does */
+export function selectOne(session: Session, word: string): { name: string; targets: readonly string[] | undefined } {
+  const [selected] = select(session, [word]);
+  if (selected === undefined) throw new TrueupError("USAGE", "name an environment");
+  const [name, targets] = selected;
+  return { name, targets };
+}
+
+/** Whether a setting is at or below a pointer or glob; every one without it. @throws TrueupError USAGE */
+export function settingsIn(path: string | undefined): (pointer: Pointer) => boolean {
+  if (path === undefined) return () => true;
+  if (path.startsWith("/")) return pointerGlobs([path]);
+  throw new TrueupError("USAGE", `\`${path}\` is not a setting`, {
+    hint: `settings are JSON Pointers: write /${path}`,
+  });
 }

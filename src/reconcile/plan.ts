@@ -13,6 +13,8 @@ export interface Wishes {
   readonly confirm: boolean;
   /** Takes one side of everything that differs. */
   readonly adopt?: "desired" | "live";
+  /** Just these findings are written, whatever the policy says of them. */
+  readonly heal?: (finding: Finding) => boolean;
 }
 
 export interface Plan {
@@ -51,10 +53,11 @@ export function planOf(judged: readonly Judged[], options: PlanOptions): Plan {
 
 function isWanted(
   { finding, decision, note, restrained }: Judged,
-  { sync, adopt, exclusive }: Wishes & { exclusive: boolean },
+  { sync, adopt, heal, exclusive }: Wishes & { exclusive: boolean },
 ): boolean {
   // A hold stands above what a person asks of all that differs; who means the held setting releases it.
   if (adopt === "live" || restrained === "held") return false;
+  if (heal !== undefined) return heal(finding);
   if (adopt === "desired" && (finding.kind !== "unmanaged" || exclusive)) return true;
   if (finding.kind === "pending" && sync) return note === undefined;
   return decision.actions.includes("heal") || decision.actions.includes("sync");

@@ -32,7 +32,7 @@ export async function reconcileTarget(pass: TargetPass, target: RenderedTarget, 
   const first = await survey(pass, target, wishes);
   if (first.write === undefined) return remember(pass, target, first.left);
   // A person waits for the controller to finish; the controller has its next cycle.
-  const lease = { environment: environment.name, patience: wishes.sync ? 30_000 : 0 };
+  const lease = { environment: environment.name, patience: wishes.sync || wishes.heal !== undefined ? 30_000 : 0 };
   const done = await withLease(session, lease, async (lost) => {
     const fresh = { ...pass, record: await recordNow(pass, target) };
     // Another controller, or a person, was here since: what they wrote or adopted is not to be undone by what we knew before.
@@ -99,7 +99,7 @@ async function planned(
   const plan = planOf(seen.judged, { wishes, guards, freeze, managed, exclusive: target.exclusive });
   if (plan.changes.length === 0) return { left };
   if (plan.refusal !== undefined) {
-    return { left: { ...left, report: { ...left.report, refused: guarded(plan.refusal, environment.name) } } };
+    return { left: { ...left, report: { ...left.report, refused: guarded(plan.refusal, environment.name, wishes) } } };
   }
   return { left, write: (lost) => writePlan(pass, { target, opened, memory: left.memory, seen, plan, lost }) };
 }
@@ -115,8 +115,9 @@ function isSame(a: TargetRecord | undefined, b: TargetRecord | undefined): boole
   return a?.lastApplied === b?.lastApplied && a?.status === b?.status;
 }
 
-function guarded(refusal: string, environment: string): ReportedError {
-  const hint = `look at it with \`trueup diff ${environment}\`, and let it through with \`trueup sync ${environment} --confirm\``;
+function guarded(refusal: string, environment: string, { heal }: Wishes): ReportedError {
+  const verb = heal === undefined ? "sync" : "revert";
+  const hint = `look at it with \`trueup diff ${environment}\`, and let it through with \`trueup ${verb} ${environment} --confirm\``;
   return reportError(new TrueupError("GUARD_REFUSED", refusal, { hint }), undefined);
 }
 

@@ -38,6 +38,8 @@ const environmentSchema = z.strictObject({
     .default({}),
   sync: z.enum(["auto", "manual"]).default("auto"),
   prune: z.boolean().default(false),
+  /** Where `trueup adopt --direct` may commit: the environment's own branch, or only a branch that a person merges. */
+  adopt: z.enum(["branch", "direct"]).default("branch"),
   targets: z
     .record(z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "a target's name is letters, digits, . _ -"), z.unknown())
     .default({}),
@@ -47,6 +49,7 @@ export interface EnvironmentFile {
   readonly variables: Readonly<Record<string, string | number | bigint | boolean>>;
   readonly sync: "auto" | "manual";
   readonly prune: boolean;
+  readonly adopt: "branch" | "direct";
   readonly targets: ReadonlyMap<
     string,
     { readonly common: CommonSpec; readonly rest: Readonly<Record<string, unknown>> }
@@ -83,6 +86,7 @@ export function readEnvironmentFile(files: readonly CheckedFile[]): EnvironmentF
     variables: data.variables,
     sync: data.sync,
     prune: data.prune,
+    adopt: data.adopt,
     targets: new Map(Object.entries(data.targets).map(([name, raw]) => [name, readTarget(name, raw, source)])),
     source,
   };

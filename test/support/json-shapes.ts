@@ -140,6 +140,19 @@ export const shapes = {
       }),
     ),
   }),
+  adopt: z.strictObject({
+    ...version,
+    environment: z.string(),
+    revision: revision.unwrap(),
+    settings: z.array(
+      z.strictObject({
+        ...{ target: z.string(), path: pointer, desired: z.json(), live: z.json() },
+        ...{ where: z.string().optional(), error: errorShape.optional() },
+      }),
+    ),
+    ...{ branch: z.string().nullable(), commit: revision, direct: z.boolean(), patch: z.string().optional() },
+  }),
+  revert: comparison,
   history: z.strictObject({
     ...version,
     events: z.array(

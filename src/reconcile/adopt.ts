@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { formatPlace, TrueupError } from "../core/errors.js";
+import type { Finding } from "../core/finding.js";
+import { keyName, keyOf, type ListScope, listScope, within } from "../core/lists.js";
+import { child, type Pointer } from "../core/pointer.js";
+import { isList, isMap, type Value } from "../core/value.js";
+import type { ReadyTarget } from "../render/rendered.js";
+import type { Snapshot } from "../render/snapshot.js";
+import { writeBack } from "../render/write-back.js";
+import { targetKinds } from "../targets/registry.js";
+import { show } from "./events.js";
+import { type Judged, reported } from "./judge.js";
+import { memoryOf } from "./memory.js";
+import { see, type TargetPass } from "./pass.js";
+import { reportError, type ReportedError } from "./report.js";
+
+/** A drifted setting, and the file that is to hold its live value, or why none is. */
+export interface AdoptedSetting {
+  readonly target: string;
+  readonly path: Pointer;
+  /** Null where absent; a sensitive value is the beginning of its keyed hash. */
+  readonly desired: Value;
+  readonly live: Value;
+  /** `file:line:column` */
+  readonly where?: string;
+  readonly error?: ReportedError;
+}
+
+export interface Adoption {
+  /** New texts, by path relative to `repository.path`. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly settings: readonly AdoptedSetting[];
+}
+
+export interface AdoptionRequest {
+  readonly target: ReadyTarget;
+  readonly snapshot: Snapshot;
+  /** Which settings are meant. */
+  readonly wanted: (path: Pointer) => boolean;
+  readonly layer: string | undefined;
+}
+
+/** Whether the live side moved: what git moved is not a person's to adopt or revert. */
+export function isDrift({ kind }: Finding): boolean {
+  return kind === "modified" || kind === "missing" || kind === "conflicted";
+}
+
+/** The live values of a target's drift, written into the files that own them. Nothing is committed. @throws as `see` does */
+export async function adoptionOf(pass: TargetPass, request: AdoptionRequest): Promise<Adoption> {
+  const { session, environment, record } = pass;
+  const { target, snapshot, wanted, layer } = request;
+  const opened = await session.target(environment.name, target);
+  const seen = await see(pass, target, opened, memoryOf(record, target));
+  const drift = seen.judged.filter(({ finding }) => isDrift(finding) && wanted(finding.path));
+  const open = drift.filter(({ sensitive }) => !sensitive).map(({ finding }) => finding);
+  if (drift.length === 0) return { files: new Map(), settings: [] };
+  const { files, settings } = writeBack({
+    ...{ snapshot, revision: environment.revision, environment: environment.name, target: target.name },
+    ...{ kinds: targetKinds, settings: open, layer },
+  });
+  const results = new Map(settings.map((setting) => [setting.path, setting]));
+  const setting = (judged: Judged): AdoptedSetting => {
+    const { path, desired, live } = reported(judged, session.hash());
+    const base = { target: target.name, path, desired, live };
+    const result = judged.sensitive ? { error: sensitive(path) } : results.get(path);
+    if (result === undefined) return base;
+    if ("place" in result) return { ...base, where: formatPlace(result.place) };
+    const { error } = result;
+    return { ...base, error: reportError(error, error.where === undefined ? undefined : formatPlace(error.where)) };
+  };
+  return { files, settings: drift.map(setting) };
+}
+
+function sensitive(path: Pointer): TrueupError {
+  return new TrueupError("DOCUMENT_UNREPRESENTABLE", `${path} is sensitive: its live value is not written to git`, {
+    hint: "change the secret where it is kept, or revert the live value",
+  });
+}
+
+export interface Decided {
+  /** `prod` or `prod/settings`, as it was asked for. */
+  readonly subject: string;
+  readonly settings: readonly AdoptedSetting[];
+  readonly by: string;
+  readonly because: string | undefined;
+}
+
+/** The message of the commit: what, who and why. */
+export function messageOf({ subject, settings, by, because }: Decided): string {
+  const lines = settings.map(
+    ({ target, path, desired, live }) => `- ${target} ${path}: ${show(desired)} → ${show(live)}`,
+  );
+  const why = because === undefined ? "" : `\nBecause: ${because}`;
+  return `Adopt live values of ${subject}\n\n${lines.join("\n")}\n\nAdopted by: ${by}${why}\n`;
+}
+
+/** The same for the same texts on the same revision, so that adopting twice makes one branch. */
+export function branchFor(subject: string, revision: string, files: Adoption["files"]): string {
+  const hash = createHash("sha256").update(revision);
+  for (const [file, text] of files) hash.update(`\0${file}\0${text}`);
+  return `trueup/adopt/${subject.replaceAll("/", "-")}-${hash.digest("hex").slice(0, 8)}`;
+}
+
+/** A text without the sensitive values of a target: one of them may stand on the line of another setting. */
+export function withoutSensitive(text: string, { document, lists, sensitive: marked }: ReadyTarget): string {
+  const found: string[] = [];
+  const visit = (value: Value, path: Pointer, scope: ListScope): void => {
+    if (isMap(value)) {
+      for (const [name, item] of Object.entries(value)) visit(item, child(path, name), within(scope, name));
+    } else if (isList(value)) {
+      const key = keyName(scope);
+      value.forEach((item, index) => {
+        const name = (key === undefined ? undefined : keyOf(item, key)) ?? String(index);
+        visit(item, child(path, name), within(scope, name));
+      });
+    } else if (typeof value === "string" && value.length > 3 && marked(path)) found.push(value);
+  };
+  visit(document, "", listScope(lists));
+  return found.reduce((rest, value) => rest.replaceAll(value, "(sensitive)"), text);
+}

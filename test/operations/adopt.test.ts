@@ -1,0 +1,170 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Session } from "../../src/reconcile/session.js";
+import { adopt, type AdoptReport } from "../../src/operations/adopt.js";
+import { revert } from "../../src/operations/revert.js";
+import { cycle, diffNow, findings, makeWorld, outcomes, targetOf, type World } from "../support/world.js";
+
+const POLICY = "rules: [{ name: ask, match: { path: /** }, severity: high }]\n";
+const BASE = "# base\nserver:\n  port: 8080 # shared\n  host: a\n";
+const OWN = "# ours\r\nlogging:\r\n  level: info # quiet\r\n  format: 'json'\r\npassword: first-secret\r\n";
+const LIVE = "server:\n  port: 8080\n  host: a\nlogging:\n  level: info\n  format: json\npassword: first-secret\n";
+
+let world: World;
+let session: Session;
+
+beforeAll(async () => {
+  world = await makeWorld();
+  session = world.open();
+});
+afterAll(() => world.close());
+
+async function begin(more = "adopt: direct\n"): Promise<void> {
+  await world.commit({
+    "policies/drift.yaml": POLICY,
+    "environments/base/environment.yaml": "targets:\n  host: { kind: files, connection: host }\n",
+    "environments/base/host/app.yaml": BASE,
+    "environments/prod/environment.yaml": `layers: [base]\n${more}`,
+    "environments/prod/host/app.yaml": OWN,
+  });
+  live(LIVE);
+  await cycle(session);
+  expect(findings(await diffNow(session))).toEqual([]);
+}
+beforeEach(() => begin());
+
+const live = (text: string): void => {
+  writeFileSync(join(world.root(), "app.yaml"), text);
+};
+const context = () => ({ signal: session.stop, progress: () => undefined });
+type AdoptArgs = Partial<Parameters<typeof adopt.run>[1]>;
+const adoptNow = (args: AdoptArgs): Promise<AdoptReport> =>
+  adopt.run(
+    session,
+    { environment: "prod", direct: false, dryRun: false, by: "ann", because: "INC-7", ...args },
+    context(),
+  );
+const inGit = (file: string, revision = "prod"): Promise<string> => world.repository.git("show", `${revision}:${file}`);
+
+describe("adopting", () => {
+  it("commits straight to the environment's branch where that allows it, and the next pass is in sync", async () => {
+    live(LIVE.replace("level: info", "level: debug"));
+    const report = await adoptNow({ direct: true, path: "/app.yaml/logging" });
+    expect(report).toMatchObject({ branch: "prod", direct: true });
+    expect(report.settings).toMatchObject([
+      { path: "/app.yaml/logging/level", live: "debug", where: "environments/prod/host/app.yaml:3:10" },
+    ]);
+    expect(await inGit("environments/prod/host/app.yaml")).toBe(OWN.replace("level: info", "level: debug").trimEnd());
+    const log = await world.repository.git("log", "-1", "--format=%an: %B", "prod");
+    expect(log).toContain("ann: Adopt live values of prod");
+    expect(log).toContain('/app.yaml/logging/level: "info" → "debug"');
+    expect(log).toContain("Because: INC-7");
+    expect(targetOf(await cycle(session))).toMatchObject({ state: "Synced", findings: [] });
+    // Last applied has advanced with it: the old value is drift now.
+    live(LIVE);
+    expect(findings(await diffNow(session))).toEqual(["/app.yaml/logging/level modified"]);
+    const events = await (await session.store()).history.list({ environment: "prod", limit: 50 });
+    expect(events.filter(({ type }) => type === "adopted").map(({ message }) => message)).toEqual([
+      "ann wrote the live value of /app.yaml/logging/level to the branch prod: INC-7",
+    ]);
+  });
+
+  it("makes a branch by default, once for the same values, and leaves the environment's alone", async () => {
+    const tip = await world.repository.git("rev-parse", "prod");
+    live(LIVE.replace("level: info", "level: warn"));
+    const first = await adoptNow({ environment: "prod/host" });
+    expect(first.branch).toMatch(/^trueup\/adopt\/prod-host-[0-9a-f]{8}$/);
+    expect(await inGit("environments/prod/host/app.yaml", first.branch ?? "")).toContain("level: warn # quiet");
+    expect(await world.repository.git("rev-parse", "prod", `${first.branch ?? ""}^`)).toBe(`${tip}\n${tip}`);
+    expect(await adoptNow({ environment: "prod/host" })).toMatchObject({ branch: first.branch, commit: null });
+    expect(findings(await diffNow(session))).toEqual(["/app.yaml/logging/level modified"]);
+  });
+
+  it("writes an inherited value to the environment's own layer, or to the one that is named", async () => {
+    live(LIVE.replace("port: 8080", "port: 9090"));
+    const own = await adoptNow({});
+    expect(await inGit("environments/base/host/app.yaml", own.branch ?? "")).toBe(BASE.trimEnd());
+    expect(await inGit("environments/prod/host/app.yaml", own.branch ?? "")).toMatch(/port: 9090/);
+    const base = await adoptNow({ layer: "base", branch: "their-branch" });
+    expect(base.branch).toBe("their-branch");
+    expect(await inGit("environments/base/host/app.yaml", "their-branch")).toBe(BASE.replace("8080", "9090").trimEnd());
+    expect(await inGit("environments/prod/host/app.yaml", "their-branch")).toBe(OWN.trimEnd());
+  });
+
+  it("refuses what is sensitive, and shows it nowhere", async () => {
+    live(LIVE.replace("first-secret", "second-secret").replace("host: a", "host: b"));
+    const report = await adoptNow({ direct: true });
+    expect(report.settings.find(({ path }) => path === "/app.yaml/password")).toMatchObject({
+      error: { code: "DOCUMENT_UNREPRESENTABLE" },
+    });
+    expect(JSON.stringify(report)).not.toMatch(/(first|second)-secret/);
+    expect(await inGit("environments/prod/host/app.yaml")).toContain("host: b");
+    expect(await world.repository.git("log", "-1", "-p", "prod")).not.toContain("second-secret");
+    expect(findings(await diffNow(session))).toEqual(["/app.yaml/password modified"]);
+  });
+
+  it("shows what it would write in a dry run, and commits nothing", async () => {
+    const refs = await world.repository.git("show-ref");
+    live(LIVE.replace("level: info", "level: debug"));
+    const { patch, branch, commit } = await adoptNow({ dryRun: true });
+    expect(patch).toContain("-  level: info # quiet\r\n+  level: debug # quiet\r\n");
+    expect([branch, commit]).toEqual([null, null]);
+    expect(await world.repository.git("show-ref")).toBe(refs);
+  });
+
+  it("refuses the environment's branch where its policy does not allow it, and branches that are taken", async () => {
+    await begin("");
+    live(LIVE.replace("level: info", "level: debug"));
+    await expect(adoptNow({ direct: true })).rejects.toMatchObject({
+      code: "GUARD_REFUSED",
+      hint: expect.stringContaining("adopt: direct") as string,
+    });
+    await expect(adoptNow({ branch: "prod" })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(adoptNow({ branch: "a:refs/heads/prod" })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(adoptNow({ path: "/app.yaml/server" })).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("reverting", () => {
+  type RevertArgs = Partial<Parameters<typeof revert.run>[1]>;
+  const revertNow = async (args: RevertArgs = {}) => {
+    const given = { environment: "prod", confirm: false, by: "ann", because: "a slip", ...args };
+    const { environments } = await revert.run(session, given, context());
+    const [report] = environments;
+    if (report === undefined) throw new Error("no report");
+    return report;
+  };
+  const text = () => readFileSync(join(world.root(), "app.yaml"), "utf8");
+
+  it("heals what the policy leaves alone, the named setting only, and says who did it and why", async () => {
+    live(LIVE.replace("level: info", "level: debug").replace("host: a", "host: b"));
+    expect(outcomes(await revertNow({ path: "/app.yaml/logging" }))).toEqual(["/app.yaml/logging/level healed"]);
+    expect(text()).toBe(LIVE.replace("host: a", "host: b"));
+    const [last] = await (await session.store()).history.list({ environment: "prod", limit: 1 });
+    expect(last).toMatchObject({ type: "reverted", message: "ann reverted /app.yaml/logging/level to git: a slip" });
+    expect(outcomes(await revertNow())).toEqual(["/app.yaml/server/host healed"]);
+    expect(text()).toBe(LIVE);
+  });
+
+  it("does not apply what is pending", async () => {
+    await world.commit({ "environments/prod/host/app.yaml": OWN.replace("json", "text") });
+    live(LIVE.replace("level: info", "level: debug"));
+    const report = await revertNow();
+    expect(outcomes(report)).toEqual(["/app.yaml/logging/level healed"]);
+    expect(findings(report)).toEqual(["/app.yaml/logging/format pending"]);
+    expect(text()).toBe(LIVE);
+  });
+
+  it("stops at the blast radius until a person confirms", async () => {
+    const many = Array.from({ length: 12 }, (_, index) => `k${index}: 1\n`).join("");
+    await world.commit({ "environments/prod/host/app.yaml": many, "environments/base/host/app.yaml": null });
+    live(many);
+    await cycle(session);
+    live(many.replaceAll(": 1", ": 2"));
+    expect(targetOf(await revertNow()).refused).toMatchObject({ code: "GUARD_REFUSED" });
+    expect(text()).toBe(many.replaceAll(": 1", ": 2"));
+    expect(outcomes(await revertNow({ confirm: true }))).toHaveLength(12);
+    expect(text()).toBe(many);
+  });
+});
