@@ -5,7 +5,7 @@ import { backtest } from "../../src/operations/backtest.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { type Ran, trueup } from "../support/cli.js";
 import { answer } from "../support/json-shapes.js";
-import { cycle, makeWorld, type World } from "../support/world.js";
+import { cycle, makeWorld, syncNow, type World } from "../support/world.js";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -46,7 +46,8 @@ beforeAll(async () => {
   await cycle(session);
   live("WORKERS=7\nPORT=1\nAPI_TOKEN=stolen\n");
   await cycle(session);
-  await cycle(session);
+  // What a person settles now was found, and decided, before: that is one decision, not two.
+  await syncNow(session, { adopt: "desired" });
 });
 afterAll(() => world.close());
 

@@ -45,7 +45,7 @@ describe("a case of a policy's tests", () => {
     expect(read(`{ environment: prod, target: t, ${finding} }`)[0]?.subject.sensitive).toBe(sensitive);
   });
 
-  it.each([
+  it.each<[string, string | undefined, number, RegExp, RegExp | undefined]>([
     [`{ ${PROD}, kind: modified, desired: 1, live: 2, lvie: 3 }`, undefined, 3, /unknown key `lvie`/, /"live"/],
     [`{ ${PROD}, kind: modified, desired: 1, live: 2 }`, "{ severity: hgih }", 4, /expect.severity` .*"high"/, undefined],
     [`{ ${PROD}, kind: modified, desired: 1, live: 2 }`, "nothing", 4, /`cases.0.expect` is not valid: expected object/, undefined],
