@@ -17,7 +17,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-export const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 /** The answers we read are far shorter. */
 const ANSWER_BYTES = 8_000_000;
 /** Below 500, but the same request may be taken later. */

@@ -4,7 +4,7 @@ import type { Publication, Presence } from "./link.js";
 import type { MqttSpec } from "./spec.js";
 
 /** A name as a topic's level and an entity's id; names that only differ in other characters stay apart. */
-export function slugOf(name: string): string {
+function slugOf(name: string): string {
   const slug = name.replace(/[^A-Za-z0-9_-]/g, "_");
   return slug === name ? slug : `${slug}_${createHash("sha256").update(name).digest("hex").slice(0, 8)}`;
 }
