@@ -136,12 +136,8 @@ export function program(): Command {
     .option("--because <reason>", "why; for the history")
     .option("--confirm", "let it through the guards")
     .action(
-      async (
-        word: string,
-        path: string | undefined,
-        options: { because?: string; confirm?: true },
-        command: Command,
-      ) => (await import("./verbs/revert.js")).revert(word, path, options, globals(command)),
+      async (word: string, path: string | undefined, options: { because?: string; confirm?: true }, command: Command) =>
+        (await import("./verbs/revert.js")).revert(word, path, options, globals(command)),
     );
   root
     .command("suspend")

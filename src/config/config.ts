@@ -2,11 +2,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { type Place, TrueupError } from "../core/errors.js";
+import { type ForgeSpec, forgeSchema } from "../forges/registry.js";
 import { isFolder } from "../git/remote.js";
 import { isList, isMap, mapOf, type Value } from "../core/value.js";
 import { durationSchema } from "../lib/duration.js";
 import { secretSourceSchema, type SecretSourceSpec } from "../secrets/registry.js";
 import { check, type CheckedFile, parseChecked } from "./checked.js";
+import { type NotifierConfig, readNotifiers } from "./notifiers.js";
+import { readReports, type ReportConfig, reportSchema } from "./reports.js";
 
 /** `trueup.yaml`: the operator's file, and the trust boundary. Paths in it are relative to its folder. */
 const environmentSchema = z.strictObject({
@@ -30,9 +33,10 @@ const configSchema = z.strictObject({
   /** How many targets are read or written at the same time. */
   concurrency: z.int().min(1).max(1_000).default(16),
   environments: z.record(z.string(), environmentSchema),
-  // Their schemas belong to the forges and notifiers; the loader only makes room for them.
-  forge: z.unknown().optional(),
-  notifiers: z.unknown().optional(),
+  /** What the controller writes by itself, by the clock. */
+  reports: z.array(reportSchema).default([]),
+  forge: forgeSchema.optional(),
+  notifiers: z.array(z.record(z.string(), z.unknown())).default([]),
 });
 
 export interface EnvironmentConfig {
@@ -53,8 +57,10 @@ export interface Config {
   readonly stateDirectory: string;
   readonly concurrency: number;
   readonly environments: ReadonlyMap<string, EnvironmentConfig>;
-  /** What the file says that this version does not act on. */
-  readonly warnings: readonly string[];
+  readonly reports: readonly ReportConfig[];
+  readonly notifiers: readonly NotifierConfig[];
+  /** Where drift is proposed; undefined: nowhere. */
+  readonly forge: ForgeSpec | undefined;
   readonly source: CheckedFile;
 }
 
@@ -96,9 +102,9 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
         { name, branch: branch ?? name, connections: rooted(connections, at), secrets },
       ]),
     ),
-    warnings: (["forge", "notifiers"] as const)
-      .filter((key) => data[key] !== undefined)
-      .map((key) => `${file}: \`${key}\` is not acted on by this version`),
+    notifiers: readNotifiers(source, data.notifiers),
+    reports: readReports(source, data.reports, { folder, environments: Object.keys(data.environments) }),
+    forge: data.forge,
     source,
   };
 }

@@ -49,13 +49,14 @@ export const doctor: Operation<z.output<typeof argsSchema>, DoctorReport> = {
         : "a PostgreSQL server";
     });
     const first = await Promise.all([git, store]);
-    if (first[0].result === "failed") return reportOf(session, first);
+    const undelivered = first[1].result === "failed" ? [] : await outboxWarnings(session);
+    if (first[0].result === "failed") return reportOf(first, undelivered);
     const environments = await Promise.all(
       [...session.config.environments.keys()].map((name) =>
         checkEnvironment(session, name, { branches, signal, progress }),
       ),
     );
-    return reportOf(session, [...first, ...environments.flat()]);
+    return reportOf([...first, ...environments.flat()], undelivered);
   },
 };
 
@@ -130,7 +131,22 @@ function reported(error: TrueupError): ReportedError {
   return reportError(error, error.where === undefined ? undefined : formatPlace(error.where));
 }
 
-function reportOf(session: Session, checks: readonly Check[]): DoctorReport {
+function reportOf(checks: readonly Check[], warnings: readonly string[]): DoctorReport {
   const healthy = checks.every(({ result }) => result === "ok");
-  return { schemaVersion: 1, healthy, checks, warnings: session.config.warnings };
+  return { schemaVersion: 1, healthy, checks, warnings };
+}
+
+/** Messages that wait after a failure, were given up, or are for a notifier that trueup.yaml no longer names. */
+async function outboxWarnings(session: Session): Promise<readonly string[]> {
+  const names = session.config.notifiers.map(({ name }) => name);
+  return (await (await session.store()).outbox.summary()).flatMap(({ notifier, waiting, dead, lastError }) => {
+    const why = lastError === undefined ? "" : `: ${lastError}`;
+    return [
+      ...(waiting > 0 && lastError !== undefined ? [`notifier ${notifier}: ${waiting} not delivered yet${why}`] : []),
+      ...(dead > 0 ? [`notifier ${notifier}: ${dead} given up${why}`] : []),
+      ...(waiting > 0 && !names.includes(notifier)
+        ? [`notifier ${notifier}: ${waiting} wait for it, and trueup.yaml no longer names it`]
+        : []),
+    ];
+  });
 }

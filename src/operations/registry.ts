@@ -5,6 +5,7 @@ import { doctor } from "./doctor.js";
 import { explain } from "./explain.js";
 import { history } from "./history.js";
 import { hold } from "./hold.js";
+import { notifyTest } from "./notify-test.js";
 import type { Operation } from "./operation.js";
 import { report } from "./report.js";
 import { revert } from "./revert.js";
@@ -15,11 +16,12 @@ import { sync } from "./sync.js";
 /** Everything that can be asked of a running controller. */
 export const operations: readonly Operation<unknown, unknown>[] = [
   adopt,
-  diff,
   backtest,
+  diff,
   doctor,
   explain,
   history,
+  notifyTest,
   hold,
   report,
   resume,

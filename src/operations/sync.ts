@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { deliverNow } from "../delivery/delivery.js";
 import { diffEnvironment, reconcileEnvironment } from "../reconcile/environment.js";
 import type { EnvironmentReports } from "./diff.js";
 import { overEnvironments } from "./diff.js";
@@ -15,10 +16,17 @@ const argsSchema = z.object({
 export const sync: Operation<z.input<typeof argsSchema>, EnvironmentReports> = {
   name: "sync",
   args: argsSchema,
-  run: (session, { environments, dryRun = false, confirm = false, adopt }, context) =>
-    overEnvironments(session, { words: environments, context }, (pass) =>
-      dryRun
-        ? diffEnvironment(session, pass)
-        : reconcileEnvironment(session, pass, { sync: true, confirm, ...(adopt === undefined ? {} : { adopt }) }),
-    ),
+  async run(session, { environments, dryRun = false, confirm = false, adopt }, context) {
+    const asked = { words: environments, context };
+    if (dryRun) return overEnvironments(session, asked, (pass) => diffEnvironment(session, pass));
+    // A condition that cannot be read is told before anything is written.
+    await session.routes();
+    const wishes = { sync: true, confirm, ...(adopt === undefined ? {} : { adopt }) };
+    const reports = await overEnvironments(session, asked, (pass) => reconcileEnvironment(session, pass, wishes));
+    await deliverNow(session, { signal: context.signal, patience: PATIENCE });
+    return reports;
+  },
 };
+
+/** How long a person waits for the notifiers, in milliseconds. */
+const PATIENCE = 5_000;

@@ -29,6 +29,7 @@ export async function validateEnvironments(
   names: readonly string[],
   context: OperationContext,
 ): Promise<ValidationReport> {
+  await session.routes();
   context.progress("asking git");
   const { branches } = await (await session.source()).refresh(context.signal);
   const rendered = await Promise.all(
@@ -55,7 +56,6 @@ export async function validateEnvironments(
     environments,
     // A rule may speak of what did not render, or was not asked about.
     warnings: [
-      ...session.config.warnings,
       ...new Set(whole.flatMap(({ warnings }) => warnings)),
       ...(faults || names.length < session.config.environments.size ? [] : silentRules(whole)),
     ],

@@ -3,6 +3,7 @@ import { formatPlace, TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
 import type { RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
 import { desiredState, tipOf } from "./desired.js";
+import { newsOfRetired, untilCurrent } from "./incidents.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
 import { heldBack } from "./holds.js";
 import type { Wishes } from "./plan.js";
@@ -74,7 +75,11 @@ export async function forgetOthers(
   if (gone.length === 0) return;
   const message = "git no longer names the target: it is left as it is, and no longer looked at";
   const events = gone.map((target) => ({ environment, target, revision, type: "retired", message }));
-  await records.remove(environment, gone, { events });
+  await untilCurrent(async () => {
+    const news = await newsOfRetired(session, environment, gone);
+    await records.remove(environment, gone, { events, ...(news && { news }) });
+  });
+  session.news.ring();
   for (const target of gone) session.log.info({ environment, target, event: "retired" }, message);
 }
 

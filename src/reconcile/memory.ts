@@ -2,6 +2,7 @@ import type { RenderedTarget } from "../render/rendered.js";
 import type { TargetRecord } from "../store/store.js";
 import { eventsOf, isLost, levelOf } from "./events.js";
 import { newlyFlapping } from "./flapping.js";
+import { newsOfPass, untilCurrent } from "./incidents.js";
 import { readLastApplied, writeLastApplied } from "./last-applied.js";
 import type { Look, Memory } from "./look.js";
 import type { TargetPass } from "./pass.js";
@@ -63,9 +64,16 @@ export async function remember(pass: TargetPass, target: RenderedTarget, left: L
   };
   const changed =
     record?.lastApplied !== next.lastApplied || record?.status !== next.status || record.revision !== revision;
-  if (!changed && events.length === 0) return report;
-  const store = await session.store();
-  await store.records.save(environment.name, report.name, { record: next, events });
+  const { records } = await session.store();
+  const incidents = { environment: environment.name, before, isFirst: record === undefined, report, written };
+  const saved = await untilCurrent(async () => {
+    const news = await newsOfPass(session, incidents);
+    if (!changed && events.length === 0 && news === undefined) return false;
+    await records.save(environment.name, report.name, { record: next, events, ...(news && { news }) });
+    return true;
+  });
+  if (!saved) return report;
+  session.news.ring();
   for (const { type, path, message } of events) {
     session.log[levelOf(type)](
       { environment: environment.name, target: report.name, event: type, path, revision: revision.slice(0, 10) },

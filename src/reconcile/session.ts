@@ -3,8 +3,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/config.js";
 import type { Hash } from "../core/same.js";
 import { TrueupError } from "../core/errors.js";
+import type { Route } from "../delivery/routes.js";
+import type { Forge } from "../forges/forge.js";
+import type { ForgeSpec } from "../forges/registry.js";
 import type { Source } from "../git/source.js";
+import { type Bell, bell } from "../lib/bell.js";
 import type { Log } from "../lib/log.js";
+import type { Notifier } from "../notifiers/notifier.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import { openSecretSource, resolveSecret } from "../secrets/registry.js";
 import type { OwnedDirectory } from "../store/directory-lock.js";
@@ -34,6 +39,14 @@ export interface Session {
   target(environment: string, target: ReadyTarget): Promise<Target>;
   /** Ends the connections of a target that nobody works with any more. */
   release(environment: string, name: string): Promise<void>;
+  /** The notifiers of trueup.yaml, with who is told what. @throws TrueupError CONFIG_INVALID */
+  routes(): Promise<readonly Route[]>;
+  /** The open notifier; opened anew when trueup.yaml was read again. */
+  notifier(route: Route): Promise<Notifier>;
+  /** Where drift is proposed; undefined where trueup.yaml names no forge. */
+  forge(): Promise<Forge | undefined>;
+  /** Rings when something was saved: a state that changed, a message to be sent. */
+  readonly news: Bell;
   /** What the last rendering of each environment gave; `desired.ts` keeps it. */
   readonly rendered: Map<string, Rendering>;
   /**
@@ -70,6 +83,9 @@ export function openSession(options: SessionOptions): Session {
     return openStore({ url, stateDirectory, lock: options.lock, signal: options.stop });
   });
   let hash: Hash | undefined;
+  let forge: { readonly spec: ForgeSpec; readonly opened: Promise<Forge> } | undefined;
+  let routes: Promise<readonly Route[]> | undefined;
+  const notifiers = new Map<Route, Promise<Notifier>>();
   const targets = new Map<string, { readonly key: string; readonly target: Promise<Target> }>();
   return {
     get config() {
@@ -107,6 +123,29 @@ export function openSession(options: SessionOptions): Session {
       targets.delete(at);
       if (known !== undefined) await closed(known.target);
     },
+    async routes() {
+      routes ??= import("../delivery/routes.js").then(({ compileRoutes }) => compileRoutes(config));
+      return routes;
+    },
+    notifier(route) {
+      const known = notifiers.get(route);
+      if (known !== undefined) return known;
+      const opening = route.open();
+      notifiers.set(route, opening);
+      opening.catch(() => notifiers.delete(route));
+      return opening;
+    },
+    async forge() {
+      const { forge: spec } = config;
+      if (spec === undefined) return undefined;
+      if (forge?.spec !== spec) {
+        const opening = Promise.all([import("../forges/registry.js"), store.get()]);
+        forge = { spec, opened: opening.then(([{ openForge }, { pullRequests }]) => openForge(spec, pullRequests)) };
+        forge.opened.catch(() => (forge = undefined));
+      }
+      return forge.opened;
+    },
+    news: bell(),
     rendered: new Map(),
     reconfigure(next) {
       for (const key of ["repository", "store", "stateDirectory"] as const) {
@@ -116,9 +155,16 @@ export function openSession(options: SessionOptions): Session {
         });
       }
       config = next;
+      routes = undefined;
+      for (const [route, notifier] of notifiers) {
+        notifiers.delete(route);
+        void closed(notifier);
+      }
+      this.news.ring();
     },
     async close() {
       await Promise.all([...targets.values()].map(({ target }) => closed(target)));
+      await Promise.all([...notifiers.values()].map(closed));
       targets.clear();
       await source.opened()?.then((opened) => opened.close(), ignore);
       await store.opened()?.then((opened) => opened.close(), ignore);
@@ -156,8 +202,8 @@ function once<T>(open: () => Promise<T>): { get: () => Promise<T>; opened: () =>
 }
 
 /** A system that does not answer may hold a connection attempt for long: nobody waits for that in order to leave. */
-async function closed(target: Promise<Target>): Promise<void> {
-  const closing = target.then((opened) => opened.close()).catch(ignore);
+async function closed(opening: Promise<Target | Notifier>): Promise<void> {
+  const closing = opening.then((opened) => opened.close()).catch(ignore);
   await Promise.race([closing, delay(CLOSING, undefined, { ref: false })]);
 }
 

@@ -17,8 +17,11 @@ const NOT_YET = ["42P01", "3F000"]; // no such table, no such schema
 // Any constant of our own; the key space is shared with the other applications of the database.
 const LOCK = `SELECT pg_advisory_xact_lock(hashtextextended('trueup.migration', 0))`;
 const APPLIED = `SELECT version, checksum FROM trueup.migration`;
-// A store that only we can have open holds no lease of a living process: sweeping them costs no second query.
-const SWEEP_AND_APPLIED = `WITH void AS (DELETE FROM trueup.lease) ${APPLIED}`;
+// A store that only we can have open holds no lease and no claim of a living process: sweeping them costs no second query.
+const SWEEP_AND_APPLIED = `
+  WITH void AS (DELETE FROM trueup.lease),
+    free AS (UPDATE trueup.outbox SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by IS NOT NULL)
+  ${APPLIED}`;
 
 export async function loadMigrations(
   directory: URL = new URL("./migrations/", import.meta.url),

@@ -1,10 +1,13 @@
 import { setFlagsFromString } from "node:v8";
 import { loadConfig } from "../../config/config.js";
 import { formatPlace } from "../../core/errors.js";
+import { runDelivery } from "../../delivery/delivery.js";
+import { compileRoutes } from "../../delivery/routes.js";
 import { asTrueupError } from "../../reconcile/pass.js";
 import { runController } from "../../reconcile/run.js";
 import { openSession } from "../../reconcile/session.js";
 import { serveControl } from "../../server/control.js";
+import { scheduleReports } from "../../server/scheduled-reports.js";
 import { waitForDirectory } from "../../store/directory-lock.js";
 import { holder, stopOnSignal } from "../process.js";
 import { openLog } from "../output/log.js";
@@ -24,11 +27,17 @@ export async function run(globals: Globals): Promise<void> {
   try {
     // A store that cannot be opened is a reason not to start; one that goes away later is not a reason to stop.
     await session.store();
+    await session.routes();
     const controller = runController(session);
-    const reload = (): void => {
+    const delivery = runDelivery(session);
+    const reports = scheduleReports(session);
+    const reread = async (): Promise<void> => {
       try {
-        session.reconfigure(loadConfig(globals.config, process.env));
+        const next = loadConfig(globals.config, process.env);
+        await compileRoutes(next);
+        session.reconfigure(next);
         log.info({ event: "reloaded" }, `read ${globals.config} again`);
+        reports.reload();
         controller.tick();
       } catch (error) {
         const { code, message, where, hint } = asTrueupError(error);
@@ -39,9 +48,11 @@ export async function run(globals: Globals): Promise<void> {
         );
       }
     };
+    const reload = (): void => void reread();
     process.on("SIGHUP", reload);
     log.info({ event: "started", environments: [...config.environments.keys()] }, "the controller runs");
-    await controller.done;
+    await Promise.all([controller.done, delivery]);
+    reports.stop();
     process.off("SIGHUP", reload);
     log.info({ event: "stopped" }, "the controller leaves");
   } finally {

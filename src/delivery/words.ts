@@ -1,0 +1,72 @@
+import type { IncidentView, Step } from "../core/incident.js";
+import { SEVERITIES, type Severity } from "../core/policy.js";
+import { formatDuration } from "../lib/duration.js";
+import type { Message } from "../notifiers/notifier.js";
+
+export interface Telling {
+  readonly id: string;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly step: Step;
+  /** One or more, of one target. */
+  readonly incidents: readonly IncidentView[];
+}
+
+/** What people read of one step of one or more incidents: `prod/settings: 3 settings drifted (high)`. */
+export function messageOf({ id, at, step, incidents }: Telling): Message {
+  const severity = worstOf(incidents);
+  const [first] = incidents;
+  const place = first === undefined ? "" : `${first.environment}/${first.target}: `;
+  const kind = step === "aged" ? "escalated" : step;
+  return { id, at, kind, title: `${place}${sentence({ at, step, incidents })}`, text: "", severity, incidents };
+}
+
+export function worstOf(incidents: readonly Pick<IncidentView, "severity">[]): Severity {
+  return SEVERITIES.findLast((severity) => incidents.some((incident) => incident.severity === severity)) ?? "low";
+}
+
+function sentence({ at, step, incidents }: Omit<Telling, "id">): string {
+  const settings = count(incidents.length);
+  const severity = worstOf(incidents);
+  switch (step) {
+    case "opened":
+      return `${settings} drifted (${severity})`;
+    case "changed":
+      return `the drift of ${settings} changed (${severity})`;
+    case "escalated":
+      return `the drift of ${settings} is now ${severity}`;
+    case "aged": {
+      const oldest = Math.min(...incidents.map(({ since }) => Date.parse(since)));
+      return `${settings} ${incidents.length === 1 ? "has" : "have"} drifted for ${formatDuration(Date.parse(at) - oldest)} (${severity})`;
+    }
+    case "resolved": {
+      const notes = new Set(incidents.map(({ note }) => note));
+      const [note] = notes;
+      return `the drift of ${settings} is over${notes.size === 1 && note !== undefined ? `: ${note}` : ""}`;
+    }
+  }
+}
+
+function count(settings: number): string {
+  return settings === 1 ? "1 setting" : `${settings} settings`;
+}
+
+/** Messages that were collected, as one. The incidents are as the last of them has it. */
+export function digestOf(messages: readonly Message[], { id, at }: { id: string; at: string }): Message {
+  const incidents = new Map<string, IncidentView>();
+  const over = new Set<string>();
+  for (const message of messages) {
+    for (const incident of message.incidents) {
+      incidents.set(incident.fingerprint, incident);
+      if (message.kind === "resolved") over.add(incident.fingerprint);
+      else over.delete(incident.fingerprint);
+    }
+  }
+  const all = [...incidents.values()];
+  const open = all.length - over.size;
+  return {
+    ...{ id, at, kind: "digest", severity: worstOf(all), incidents: all },
+    title: `${count(all.length)} drifted since the last digest: ${open} still, ${over.size} not any more`,
+    text: messages.map(({ at: when, title }) => `${when.slice(0, 16).replace("T", " ")} ${title}`).join("\n"),
+  };
+}
