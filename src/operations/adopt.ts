@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
+import { suggestion } from "../lib/suggest.js";
 import {
   type AdoptedSetting,
   type Adoption,
@@ -59,6 +60,13 @@ export const adopt: Operation<Args, AdoptReport> = {
     const snapshot = await source.read(revision, ["environments", "policies"], signal);
     if (args.direct) allowDirect(session, readEnvironment(snapshot, name, revision).file.adopt, name);
     if (args.branch !== undefined) allowBranch(args.branch, branches);
+    const names = environment.targets.map((target) => target.name);
+    const unknown = wanted?.find((target) => !names.includes(target));
+    if (unknown !== undefined) {
+      throw new TrueupError("USAGE", `environment ${name} has no target \`${unknown}\``, {
+        hint: suggestion(unknown, names),
+      });
+    }
     const known = await knowledge(session, name);
     const adoptions: Adoption[] = [];
     const ready: ReadyTarget[] = [];

@@ -122,6 +122,7 @@ describe("adopting", () => {
     });
     await expect(adoptNow({ branch: "prod" })).rejects.toMatchObject({ code: "USAGE" });
     await expect(adoptNow({ branch: "a:refs/heads/prod" })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(adoptNow({ environment: "prod/hots" })).rejects.toMatchObject({ code: "USAGE" });
     await expect(adoptNow({ path: "/app.yaml/server" })).rejects.toMatchObject({ code: "USAGE" });
   });
 });
