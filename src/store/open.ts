@@ -11,6 +11,8 @@ import { outbox } from "./outbox.js";
 import { targetRecords } from "./records.js";
 import { serverDatabase } from "./server.js";
 import type { Store } from "./store.js";
+import { proposals } from "./proposals.js";
+import { pullRequests } from "./pull-requests.js";
 import { suspensions } from "./suspensions.js";
 
 export interface OpenStoreOptions {
@@ -76,6 +78,8 @@ export async function storeOn(
     holds: holds(query),
     incidents: incidents(query),
     outbox: outbox(query),
+    proposals: proposals(query),
+    pullRequests: pullRequests(query),
     // Whoever cleans up twice, on an error and at the end, gets the same answer.
     close: () => (closing ??= held.releaseAll().then(() => database.close())),
   };

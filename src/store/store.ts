@@ -13,6 +13,8 @@ export interface Store {
   readonly holds: Holds;
   readonly incidents: Incidents;
   readonly outbox: Outbox;
+  readonly proposals: Proposals;
+  readonly pullRequests: PullRequests;
   close(): Promise<void>;
 }
 
@@ -225,4 +227,33 @@ export interface OutboxSummary {
   readonly waiting: number;
   readonly dead: number;
   readonly lastError?: string;
+}
+
+/** What is known of each target's drift pull request, JSON text; changed together with the events that tell of it. */
+export interface Proposals {
+  load(environment: string): Promise<ReadonlyMap<string, string>>;
+  save(
+    environment: string,
+    target: string,
+    update: { readonly proposal: string; readonly events: readonly NewEvent[] },
+  ): Promise<void>;
+  remove(environment: string, target: string, events: readonly NewEvent[]): Promise<void>;
+}
+
+export interface PullRequestRecord {
+  readonly number: number;
+  readonly url: string;
+  readonly title: string;
+  readonly body: string;
+  readonly state: "open" | "merged" | "closed";
+}
+
+/** The pull requests of the forge of our own, by their head branch: at most one is open for each. */
+export interface PullRequests {
+  /** The newest. */
+  find(head: string): Promise<PullRequestRecord | undefined>;
+  get(number: number): Promise<PullRequestRecord | undefined>;
+  /** The open one, where there is one. */
+  add(head: string, pullRequest: Omit<PullRequestRecord, "number">): Promise<PullRequestRecord>;
+  put(pullRequest: PullRequestRecord): Promise<void>;
 }
