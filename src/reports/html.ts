@@ -54,7 +54,7 @@ export function reportHtml(report: DriftReport): string {
         </table>
       </body>
     </html> `;
-  return page.markup;
+  return `${page.markup.trim()}\n`;
 }
 
 function tiles({ total }: DriftReport): Markup {
