@@ -78,6 +78,22 @@ const suspension = z.strictObject({
   environments: z.array(z.strictObject({ name: z.string(), suspended: z.boolean(), changed: z.boolean() })),
 });
 
+const count = z.int().min(0);
+const bySeverity = z.strictObject({ low: count, medium: count, high: count, critical: count });
+const spread = z
+  .strictObject({ count: z.int().min(1), median: z.number(), p90: z.number(), max: z.number() })
+  .nullable();
+const figures = {
+  ...{ found: bySeverity, open: bySeverity },
+  ended: z.strictObject({ healed: count, adopted: count, resolved: count }),
+  recurring: count,
+  ...{ timeToDetect: spread, timeToResolve: spread },
+  synced: count,
+  suppressed: z.strictObject({ held: count, flapping: count, refused: count }),
+  ...{ holds: count, failed: count, unknown: z.number().min(0) },
+};
+const setting = { environment: z.string(), target: z.string(), path: pointer };
+
 export const shapes = {
   init: z.strictObject({
     ...version,
@@ -168,6 +184,32 @@ export const shapes = {
         detail: z.record(z.string(), z.json()).optional(),
       }),
     ),
+  }),
+  report: z.strictObject({
+    ...version,
+    ...{ from: z.iso.datetime(), to: z.iso.datetime(), complete: z.boolean(), interval: z.number().min(0) },
+    total: z.strictObject(figures),
+    environments: z.array(z.strictObject({ name: z.string(), ...figures })),
+    open: z.array(
+      z.strictObject({
+        ...setting,
+        kind,
+        severity,
+        rule: z.string(),
+        ...{ desired: z.json(), live: z.json() },
+        since: z.iso.datetime().nullable(),
+        restrained: z.enum(["held", "flapping"]).optional(),
+        note: z.string().optional(),
+      }),
+    ),
+    noisiest: z.array(
+      z.strictObject({ ...setting, times: z.int().min(1), healed: count, severity, last: z.iso.datetime() }),
+    ),
+    timeline: z.strictObject({
+      days: z.union([z.literal(1), z.literal(7)]),
+      bars: z.array(bySeverity.extend({ day: z.iso.date() }).strict()),
+    }),
+    resolveTimes: z.array(z.strictObject({ upTo: z.number().nullable(), count })),
   }),
   suspend: suspension,
   resume: suspension,
