@@ -294,6 +294,62 @@ export function describeStore(world: StoreWorld): void {
       });
     });
 
+    describe("incidents and the outbox", () => {
+      const incident = { fingerprint: "f", environment: "prod", target: "settings", path: "/a", view: "{}" };
+      const change = { ...incident, severity: "high", held: false, escalatedAfter: 0, told: ["hook"], openedWith: "x" };
+      const message = (id: string, ...incidents: string[]) => ({ notifier: "hook", id, incidents, message: `"${id}"` });
+      const claim = (by: string, limit = 1) => store.outbox.claim("hook", { by, ttl: 60_000, limit });
+      const record = { status: "{}" };
+
+      it("are saved with the record or not at all, and a change of what another changed is refused", async () => {
+        const save = (news: Parameters<Store["records"]["save"]>[2]["news"]) =>
+          store.records.save("prod", "settings", { record, events: [event()], ...(news && { news }) });
+        await save({ incidents: [change], messages: [message("1", "f")] });
+        expect(await store.incidents.open("prod", ["settings"])).toEqual([{ ...change, version: 1 }]);
+        expect(await store.incidents.open("prod", ["broker"])).toEqual([]);
+        const late = { incidents: [change], messages: [message("2", "f")] };
+        await expect(save(late)).rejects.toMatchObject({ code: "STORE_BUSY" });
+        await save({ incidents: [{ ...change, version: 1, view: "[]" }], messages: [] });
+        await expect(save({ ...late, incidents: [{ ...change, version: 1 }] })).rejects.toMatchObject({
+          code: "STORE_BUSY",
+        });
+        expect(await store.outbox.summary()).toEqual([{ notifier: "hook", waiting: 1, dead: 0 }]);
+        expect(await store.history.list({ limit: 10 })).toHaveLength(2);
+        await save({ incidents: [{ ...change, version: 2, closedAs: "healed" }], messages: [] });
+        expect(await store.incidents.open("prod", ["settings"])).toEqual([]);
+      });
+
+      it("give a message to one that asks, and keep the later ones of its incidents behind it", async () => {
+        await store.outbox.put([message("1", "a"), message("2", "a", "b"), message("3", "c"), message("1", "a")]);
+        const [[first], [second], third] = [await claim("x"), await claim("y"), await claim("z")];
+        expect([first?.message, second?.message, third]).toEqual(['"1"', '"3"', []]);
+        // Only the holder of the claim ends it.
+        await store.outbox.delivered({ by: "y", rows: [first?.row ?? 0] }, { over: [] });
+        expect(await claim("z")).toEqual([]);
+        await store.outbox.delivered({ by: "x", rows: [first?.row ?? 0] }, { thread: "t", over: [] });
+        expect(await claim("z")).toMatchObject([{ message: '"2"', thread: "t", attempts: 0 }]);
+      });
+
+      it("let a message wait after a failure, pass on the claim of a dead controller, and put away what is refused", async () => {
+        await store.outbox.put([message("1", "a"), message("2", "a")]);
+        const [first] = await claim("x");
+        await store.outbox.failed(
+          { by: "x", rows: [first?.row ?? 0] },
+          { error: "503", retryIn: 3_600_000, dead: false },
+        );
+        expect(await claim("y")).toEqual([]);
+        expect(await store.outbox.nextDue("hook")).toBeGreaterThan(3_500_000);
+        await sql("UPDATE trueup.outbox SET not_before = not_before - interval '1 hour'");
+        expect(await claim("dead")).toMatchObject([{ message: '"1"', attempts: 1 }]);
+        expect(await claim("y")).toEqual([]);
+        await sql("UPDATE trueup.outbox SET claimed_until = now() WHERE claimed_by = 'dead'");
+        expect(await claim("heir")).toMatchObject([{ message: '"1"', attempts: 1 }]);
+        await store.outbox.failed({ by: "heir", rows: [first?.row ?? 0] }, { error: "no", retryIn: 0, dead: true });
+        expect(await claim("y")).toMatchObject([{ message: '"2"' }]);
+        expect(await store.outbox.summary()).toEqual([{ notifier: "hook", waiting: 1, dead: 1, lastError: "no" }]);
+      });
+    });
+
     describe("a lease", () => {
       it("has one holder, by name, until it is released", async () => {
         const other = await open();
