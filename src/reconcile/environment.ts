@@ -2,6 +2,7 @@ import PQueue from "p-queue";
 import { formatPlace, TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
 import type { RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
+import { act } from "./act.js";
 import { desiredState, tipOf } from "./desired.js";
 import { newsOfRetired, untilCurrent } from "./incidents.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
@@ -9,7 +10,7 @@ import { heldBack } from "./holds.js";
 import type { Wishes } from "./plan.js";
 import { type EnvironmentReport, reportError, type TargetReport, worst } from "./report.js";
 import type { Session } from "./session.js";
-import { lookAtTarget, reconcileTarget } from "./target.js";
+import { lookAtTarget } from "./target.js";
 
 /** Asks git once what moved. A branch that was force-pushed is followed, and the history says so. */
 export async function refresh(session: Session, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
@@ -56,7 +57,7 @@ export async function reconcileEnvironment(
   pass: EnvironmentPass,
   wishes: Wishes,
 ): Promise<EnvironmentReport> {
-  const report = await overTargets(session, pass, (context, target) => reconcileTarget(context, target, wishes));
+  const report = await overTargets(session, pass, (context, target) => act(context, target, wishes));
   const { name, error, revision, targets } = report;
   if (error === undefined && revision !== null && pass.targets === undefined) {
     await forgetOthers(session, name, { named: targets.map((target) => target.name), revision });

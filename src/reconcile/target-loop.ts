@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { joined } from "../lib/signals.js";
 import type { ReadyTarget, RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
+import { act } from "./act.js";
 import { knowledge, targetPass } from "./environment.js";
 import { asTrueupError } from "./pass.js";
 import type { Session } from "./session.js";
-import { reconcileTarget } from "./target.js";
 
 export interface TargetLoop {
   /** What git says now; asks for a pass. */
@@ -44,7 +44,7 @@ export function targetLoop(session: Session, schedule: Schedule): TargetLoop {
     try {
       const known = await knowledge(session, environment.name);
       const context = targetPass(session, { environment, target, known, signal });
-      const report = await reconcileTarget(context, target, { sync: false, confirm: false });
+      const report = await act(context, target, { sync: false, confirm: false });
       if (report.state === "Unknown") failed();
       else failures = 0;
       if (!("error" in target) && report.state !== "Unknown") watch(environment.name, target);

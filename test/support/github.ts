@@ -25,6 +25,8 @@ export interface GitHubWorld {
   readonly violations: string[];
   /** Answers the next requests itself, oldest first. */
   readonly instead: { status: number; headers?: Record<string, string>; body?: unknown }[];
+  /** A repository of its own, with a branch `prod`. Branches that a pull request names are made for it: there is no git behind. */
+  repository(): Promise<string>;
   /** Asks the emulator as a person. */
   as(token: string, method: string, path: string, body?: unknown): Promise<{ status: number; data: unknown }>;
   close(): Promise<void>;
@@ -55,12 +57,23 @@ export async function githubWorld(): Promise<GitHubWorld> {
   const violations: string[] = [];
   const instead: GitHubWorld["instead"] = [];
 
+  const as: GitHubWorld["as"] = async (token, method, path, body) => {
+    const answer = await ask(`${github.url}${path}`, {
+      ...{ method, authorization: `token ${token}` },
+      body: body === undefined ? "" : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    return { status: answer.status, data: text === "" ? null : (JSON.parse(text) as unknown) };
+  };
+  let repositories = 0;
+
   const proxy = createServer((incoming, outgoing) => {
     void (async () => {
       const body = await textOf(incoming);
       const { method = "", url = "" } = incoming;
       asked.push(`${method} ${url.split("?")[0] ?? ""}`);
       violations.push(...violationsOf({ method, url, body }, ajv));
+      if (method === "POST" && url.endsWith("/pulls")) await branchFor(as, { url, body });
       const canned = instead.shift();
       if (canned !== undefined) {
         outgoing.writeHead(canned.status, { "content-type": "application/json", ...canned.headers });
@@ -75,13 +88,15 @@ export async function githubWorld(): Promise<GitHubWorld> {
   const url = await listening(proxy);
   return {
     ...{ url, asked, violations, instead },
-    async as(token, method, path, body) {
-      const answer = await ask(`${github.url}${path}`, {
-        ...{ method, authorization: `token ${token}` },
-        body: body === undefined ? "" : JSON.stringify(body),
-      });
-      const text = await answer.text();
-      return { status: answer.status, data: text === "" ? null : (JSON.parse(text) as unknown) };
+    as,
+    async repository() {
+      repositories += 1;
+      const name = `environments-${repositories}`;
+      await as(tokens.owner, "POST", "/user/repos", { name, auto_init: true });
+      const main = await as(tokens.owner, "GET", `/repos/acme/${name}/git/ref/heads/main`);
+      const { sha } = (main.data as { object: { sha: string } }).object;
+      await as(tokens.owner, "POST", `/repos/acme/${name}/git/refs`, { ref: "refs/heads/prod", sha });
+      return `acme/${name}`;
     },
     async close() {
       proxy.closeAllConnections();
@@ -140,4 +155,17 @@ async function textOf(incoming: IncomingMessage): Promise<string> {
 async function listening(server: Server): Promise<string> {
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** The head branch, with a commit of its own, as the push before the request made it in git. */
+async function branchFor(as: GitHubWorld["as"], { url, body }: { url: string; body: string }): Promise<void> {
+  const repository = url.slice(0, -"/pulls".length);
+  const { head, base } = JSON.parse(body) as { head: string; base: string };
+  const there = await as(tokens.owner, "GET", `${repository}/git/ref/heads/${head}`);
+  if (there.status === 200) return;
+  const tip = await as(tokens.owner, "GET", `${repository}/git/ref/heads/${base}`);
+  const { sha } = (tip.data as { object: { sha: string } }).object;
+  await as(tokens.owner, "POST", `${repository}/git/refs`, { ref: `refs/heads/${head}`, sha });
+  const content = Buffer.from(`of: ${head}\n`).toString("base64");
+  await as(tokens.owner, "PUT", `${repository}/contents/proposed.yaml`, { message: "adopt", content, branch: head });
 }

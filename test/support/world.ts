@@ -21,6 +21,7 @@ export interface WorldOptions {
   readonly environments?: readonly string[];
   readonly interval?: string;
   readonly concurrency?: number;
+  readonly forge?: unknown;
   /** In place of the repository's folder. */
   readonly url?: string;
 }
@@ -69,12 +70,13 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const log = logInto(logged);
 
   const configure: World["configure"] = (given) => {
-    const { connections = {}, store, environments = ["prod"], interval = "1m", concurrency, url } = given;
+    const { connections = {}, store, environments = ["prod"], interval = "1m", concurrency, url, forge } = given;
     const file = {
       repository: { url: url ?? repository.folder },
       interval,
       stateDirectory,
       ...(store === undefined ? {} : { store }),
+      ...(forge === undefined ? {} : { forge }),
       ...(concurrency === undefined ? {} : { concurrency }),
       environments: Object.fromEntries(
         environments.map((name) => [
