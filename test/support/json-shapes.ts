@@ -156,19 +156,6 @@ export const shapes = {
       }),
     ),
   }),
-  adopt: z.strictObject({
-    ...version,
-    environment: z.string(),
-    revision: revision.unwrap(),
-    settings: z.array(
-      z.strictObject({
-        ...{ target: z.string(), path: pointer, desired: z.json(), live: z.json() },
-        ...{ where: z.string().optional(), error: errorShape.optional() },
-      }),
-    ),
-    ...{ branch: z.string().nullable(), commit: revision, direct: z.boolean(), patch: z.string().optional() },
-  }),
-  revert: comparison,
   history: z.strictObject({
     ...version,
     events: z.array(
@@ -185,6 +172,19 @@ export const shapes = {
       }),
     ),
   }),
+  adopt: z.strictObject({
+    ...version,
+    environment: z.string(),
+    revision: revision.unwrap(),
+    settings: z.array(
+      z.strictObject({
+        ...{ target: z.string(), path: pointer, desired: z.json(), live: z.json() },
+        ...{ where: z.string().optional(), error: errorShape.optional() },
+      }),
+    ),
+    ...{ branch: z.string().nullable(), commit: revision, direct: z.boolean(), patch: z.string().optional() },
+  }),
+  revert: comparison,
   report: z.strictObject({
     ...version,
     ...{ from: z.iso.datetime(), to: z.iso.datetime(), complete: z.boolean(), interval: z.number().min(0) },
@@ -288,6 +288,12 @@ export const shapes = {
     rules: z.array(
       z.strictObject({ name: z.string(), where: z.string(), matched: z.int().min(0), unclear: z.int().min(0) }),
     ),
+  }),
+  "notify test": z.strictObject({
+    ...version,
+    notifier: z.string(),
+    kind: z.string(),
+    milliseconds: z.number().min(0),
   }),
   doctor: z.strictObject({
     ...version,
