@@ -101,7 +101,7 @@ function oneOf(messages: readonly Message[], { digest }: Delivering["route"], th
 }
 
 /** Milliseconds: exponential, ±25 % so that many controllers do not come back in the same second; or what the other side asks for. */
-export function pauseAfter(attempts: number, { retryAfter }: Pick<TrueupError, "retryAfter">): number {
+function pauseAfter(attempts: number, { retryAfter }: Pick<TrueupError, "retryAfter">): number {
   if (retryAfter !== undefined) return Math.min(Math.max(retryAfter, 1_000), LONGEST_WISH);
   return Math.min(FIRST_PAUSE * 2 ** attempts, LONGEST_PAUSE) * (0.75 + Math.random() / 2);
 }

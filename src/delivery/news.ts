@@ -104,7 +104,7 @@ function outgoing({ route, step, views }: Group, now: Date): NewMessage {
 }
 
 /** Views and messages are made of values, lists and maps only; their types say more than the tree's. */
-export function encode(value: IncidentView | Message): string {
+function encode(value: IncidentView | Message): string {
   return stringifyJson(value as unknown as Value);
 }
 
