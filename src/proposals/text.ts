@@ -56,7 +56,7 @@ function bodyOf({ environment, target, branch, settings, left }: ProposalText): 
     "",
     "- **Merge** it to adopt the live values.",
     "- **Close** it to revert: the next cycle writes git's values over the live ones.",
-    "- Comment `/trueup hold 4h because …`, `/trueup revert` or `/trueup explain` for the rest.",
+    `- \`trueup hold ${environment}/${target} SETTING --for 4h --because …\` leaves it alone for a while.`,
     "",
     "| setting | git | live | severity | rule | since | written to |",
     "| --- | --- | --- | --- | --- | --- | --- |",

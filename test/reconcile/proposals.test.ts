@@ -12,8 +12,7 @@ const HEAD = "trueup/drift/prod/host";
 const SETTINGS = "# limits of the service\nlimits:\n  pool: 20 # agreed with ops\n  queue: 100\n";
 
 const files = {
-  "environments/prod/environment.yaml":
-    "adopt: direct\ntargets:\n  host: { kind: files, connection: host }\n",
+  "environments/prod/environment.yaml": "adopt: direct\ntargets:\n  host: { kind: files, connection: host }\n",
   "environments/prod/host/app.yaml": SETTINGS,
 };
 

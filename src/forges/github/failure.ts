@@ -27,7 +27,7 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** The headers of an answer that came as an error, e.g. 304. */
-export function headersOf(error: unknown): Readonly<Record<string, unknown>> {
+function headersOf(error: unknown): Readonly<Record<string, unknown>> {
   if (typeof error !== "object" || error === null || !("response" in error)) return {};
   const { response } = error;
   if (typeof response !== "object" || response === null || !("headers" in response)) return {};
