@@ -30,7 +30,7 @@ export function scheduleReports(session: Session): ScheduledReports {
 }
 
 /** Writes one report of trueup.yaml. Never throws. */
-export async function writeNow(session: Session, { file, since, environments = [] }: ReportConfig): Promise<void> {
+async function writeNow(session: Session, { file, since, environments = [] }: ReportConfig): Promise<void> {
   const { log, stop } = session;
   try {
     const from = new Date(Date.now() - since).toISOString();
