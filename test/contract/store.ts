@@ -453,12 +453,11 @@ export function describeStore(world: StoreWorld): void {
       });
 
       it("of a store that a newer version wrote is refused, and nothing touched", async () => {
-        await open({ migrations: [...(await loadMigrations()), next] });
+        const known = await loadMigrations();
+        await open({ migrations: [...known, next] });
         await expect(open()).rejects.toMatchObject({
           code: "STORE_TOO_NEW",
-          message: expect.stringContaining(
-            `version 9999; this Trueup knows up to ${(await loadMigrations()).length}`,
-          ) as string,
+          message: expect.stringContaining(`version 9999; this Trueup knows up to ${known.length}`) as string,
           hint: expect.stringContaining("newer") as string,
         });
         expect(await sql("SELECT max(version) AS newest FROM trueup.migration")).toEqual([{ newest: 9999 }]);
@@ -475,7 +474,7 @@ export function describeStore(world: StoreWorld): void {
           code: "STORE_FAILED",
         });
         expect(await sql("SELECT to_regclass('trueup.next') IS NULL AS absent")).toEqual([{ absent: true }]);
-        expect(await sql("SELECT version FROM trueup.migration")).toHaveLength(1);
+        expect(await sql("SELECT version FROM trueup.migration WHERE version = 9999")).toEqual([]);
         await store.history.append([event()]);
         expect(await store.history.list({ limit: 1 })).toHaveLength(1);
       });
