@@ -119,6 +119,7 @@ targets:
 
 const POLICY = `rules:
   - { name: all, match: { path: "/**" }, severity: low, actions: [heal] }
+guards: { flapping: { heals: 1000000, within: 1s } } # the same settings, again and again, are what is measured
 `;
 
 async function makeRepository({ folder, repository }: World, desired: Documents): Promise<void> {

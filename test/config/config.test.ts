@@ -29,7 +29,6 @@ describe("trueup.yaml", () => {
       concurrency: 16,
       stateDirectory: join(folder, ".trueup"),
       store: undefined,
-      warnings: [],
     });
     expect(config.environments.get("prod")).toMatchObject({
       branch: "prod",

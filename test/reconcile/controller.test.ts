@@ -211,7 +211,8 @@ describe("the controller", () => {
 ${dead.map((name) => `  ${name}: { kind: mqtt, connection: mute, prefix: ${name}, timeout: 5s }\n`).join("")}`,
         "environments/prod/app/app.env": "A=1\n",
         ...Object.fromEntries(dead.map((name) => [`environments/prod/${name}.yaml`, "a: 1\n"])),
-        "policies/drift.yaml": HEAL,
+        // The same setting again and again is what this test is about.
+        "policies/drift.yaml": `${HEAL}\nguards: { flapping: { heals: 100, within: 1s } }\n`,
       });
       await start({
         interval: "300ms",
