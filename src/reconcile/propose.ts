@@ -18,6 +18,8 @@ interface Kept extends Proposal {
   /** ISO 8601, by setting: since when it is proposed. */
   readonly since: Readonly<Record<Pointer, string>>;
   readonly number?: number;
+  /** Nothing of it can be written into git: not tried again until the drift or git changes. */
+  readonly unwritable?: true;
 }
 
 export interface Proposing {
@@ -53,6 +55,9 @@ export async function tendProposal(
   const { known } = desk;
   // Most targets have neither drift nor a pull request: their passes ask nobody.
   if (known === undefined && proposable.length === 0) return undefined;
+  if (known?.unwritable === true && known.base === pass.environment.revision) {
+    if (markerOf(known.settings) === markerOf(drift)) return undefined;
+  }
   const pull = own(await forge.find(desk.head, pass.signal), known);
   const state: PullRequestState = pull?.state ?? "absent";
   const mergeSeen = known !== undefined && known.base !== pass.environment.revision;
@@ -80,7 +85,8 @@ export async function tendProposal(
   }
 }
 
-const GONE = "The drift is gone: the live configuration is what git says again. Nothing is left to decide.";
+const GONE = "Nothing is left to decide here: the drift is gone, or a hold or another policy has taken it over.";
+const UNWRITABLE = "What drifted now cannot be written into git: nothing is left to merge here.";
 
 function by({ decidedBy }: PullRequest): string {
   return decidedBy === undefined ? "" : ` by ${decidedBy}`;
@@ -164,8 +170,13 @@ async function put(
   const now = new Date().toISOString();
   const since = Object.fromEntries(Object.keys(drift).map((path) => [path, desk.known?.since[path] ?? now]));
   const kept: Kept = { settings: drift, closing: false, base: revision, since };
-  // Nothing that git can hold: there is nothing to merge, and it is not tried again until the drift or git changes.
-  if (files.size === 0) return desk.keep(pull === undefined ? kept : { ...kept, number: pull.number });
+  // Nothing that git can hold: there is nothing to merge. What is open is closed, for it says what is no more.
+  if (files.size === 0) {
+    if (pull !== undefined) await forge.update(pull.number, { comment: UNWRITABLE, close: true }, signal);
+    const reasons = settings.flatMap(({ path, error }) => (error === undefined ? [] : [`${path}: ${error.message}`]));
+    const message = `nothing of the drift can be written into git: ${reasons.join("; ")}`;
+    return desk.keep({ ...kept, unwritable: true, closing: true }, [desk.event("unproposable", message)]);
+  }
   const branch = session.config.environments.get(name)?.branch ?? name;
   const content = contentOf({
     ...{ environment: name, target: target.name, branch },

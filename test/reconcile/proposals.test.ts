@@ -136,7 +136,7 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
     if (kind !== "github") return;
     const path = `/repos/${repository}/issues/${opened?.number ?? 0}/comments`;
     const { data } = await github.as(tokens.owner, "GET", path);
-    expect(data).toMatchObject([{ body: expect.stringContaining("The drift is gone") as string }]);
+    expect(data).toMatchObject([{ body: expect.stringContaining("Nothing is left to decide") as string }]);
   });
 
   it("fifty cycles, with a restart among them: one pull request, told once", async () => {
@@ -149,6 +149,17 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
     if (kind !== "github") return;
     const { data } = await github.as(tokens.owner, "GET", `/repos/${repository}/pulls?head=acme:${HEAD}&state=open`);
     expect(data).toHaveLength(1);
+  });
+
+  it("drift that git cannot hold: said once, and no pull request", async () => {
+    // In a merge patch null removes: a live null has no place in a layer.
+    drift("pool: 20", "pool: null");
+    for (let index = 0; index < 3; index += 1) await cycle();
+    expect(await pull()).toBeUndefined();
+    expect((await types()).filter((type) => type === "unproposable")).toHaveLength(1);
+    drift("pool: null", "pool: 25");
+    await cycle();
+    expect((await pull())?.state).toBe("open");
   });
 
   it("is adopted without a pull request where the environment allows it, and then closed", async () => {
