@@ -5,6 +5,7 @@ import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { durationSchema } from "../lib/duration.js";
 import { suggestion } from "../lib/suggest.js";
+import { isTimezone } from "../lib/timezone.js";
 import type { CheckedFile } from "./checked.js";
 
 const FIFTY_YEARS = 50 * 365 * 86_400_000;
@@ -45,15 +46,6 @@ export function readReports(
 function comesAt(pattern: string): boolean {
   try {
     return validate(pattern) && new Cron(pattern, { paused: true, mode: "5-part", timezone: "UTC" }).nextRun() !== null;
-  } catch {
-    return false;
-  }
-}
-
-function isTimezone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
   } catch {
     return false;
   }

@@ -6,6 +6,7 @@ import type { Freeze, FreezeGuard } from "../core/freeze.js";
 import { durationSchema } from "../lib/duration.js";
 import { globs } from "../lib/glob.js";
 import { suggest } from "../lib/suggest.js";
+import { isTimezone } from "../lib/timezone.js";
 
 export const freezeSchema = z.array(
   z.strictObject({
@@ -105,8 +106,7 @@ interface Where {
 function readSchedule({ cron, timezone }: FreezeSpecs[number], { source, at }: Where): Cron {
   const invalid = (key: string, message: string, hint: string): TrueupError =>
     new TrueupError("POLICY_INVALID", message, { where: source.place([...at, key]), hint });
-  // Newer runtimes take an offset for a time zone; it would be wrong for half of the year.
-  if (!isTimeZone(timezone) || /^[+-]/.test(timezone)) {
+  if (!isTimezone(timezone)) {
     const near = suggest(timezone, Intl.supportedValuesOf("timeZone"));
     const hint = near === undefined ? "write an IANA time zone such as Europe/Berlin, or UTC" : `did you mean "${near}"?`;
     throw invalid("timezone", `\`${timezone}\` is not a time zone`, hint);
@@ -123,15 +123,6 @@ function readSchedule({ cron, timezone }: FreezeSpecs[number], { source, at }: W
     throw invalid("cron", `\`${cron}\` is not a cron expression: ${reason}`, hint);
   }
   throw invalid("cron", `\`${cron}\` never comes`, "no month has that day");
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Windows begin and end on whole seconds, unless a duration says otherwise. */
