@@ -1,5 +1,4 @@
 import { TrueupError } from "../../core/errors.js";
-import { parseDuration } from "../../lib/duration.js";
 import { report as operation } from "../../operations/report.js";
 import { show } from "../../reconcile/events.js";
 import type { DriftReport } from "../../reports/drift-report.js";
@@ -7,6 +6,7 @@ import { reportHtml } from "../../reports/html.js";
 import { reportMarkdown } from "../../reports/markdown.js";
 import { byEnvironment, moment, spans, sum, summaryOf } from "../../reports/words.js";
 import { formOf, reportText, writeReport } from "../../reports/write.js";
+import { ago } from "../ago.js";
 import { ask } from "../ask.js";
 import type { Globals } from "../globals.js";
 import { paint, paintWord } from "../output/paint.js";
@@ -34,15 +34,7 @@ export async function report(
       hint: "end it in .html, .md or .json",
     });
   }
-  const span = parseDuration(since);
-  if (span === undefined || span <= 0) {
-    throw new TrueupError("USAGE", `\`${since}\` is not a duration`, { hint: "write it as 30m, 4h or 7d" });
-  }
-  const from = new Date(Date.now() - span);
-  if (Number.isNaN(from.getTime()) || from.getTime() < 0) {
-    throw new TrueupError("USAGE", `\`${since}\` reaches back before 1970`, { hint: "write it as 30m, 4h or 7d" });
-  }
-  const args = { environments: [...environments], since: from.toISOString() };
+  const args = { environments: [...environments], since: ago(since) };
   const answer = await ask(operation, args, { ...globals, output: output === "html" ? "table" : output });
   if (file !== undefined && form !== undefined) return writeReport(file, reportText(answer, form));
   if (output === "html") return write(reportHtml(answer));
