@@ -1,10 +1,9 @@
-import type { IncomingWebhookSendArguments } from "@slack/webhook";
+import type { ContextBlock, HeaderBlock, SectionBlock } from "@slack/types";
 import type { IncidentView, Message } from "../notifier.js";
 import { cut, moreOf, nameOf, oneLine, SEVERITY_MARK, valueText } from "../text.js";
 import { code, escaped, link } from "./mrkdwn.js";
 
-type AnyBlock = NonNullable<IncomingWebhookSendArguments["blocks"]>[number];
-type Block = Extract<AnyBlock, { type: "header" } | { type: "section" } | { type: "context" }>;
+type Block = HeaderBlock | SectionBlock | ContextBlock;
 
 /** https://docs.slack.dev/reference/block-kit/blocks */
 const LIMITS = {
