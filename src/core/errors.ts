@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   "GIT_REVISION_MISSING", // a branch, commit or folder that is not there
   "GIT_UNSUPPORTED", // submodules, LFS pointers, git-crypt blobs
   "GIT_UNSIGNED",
+  "GIT_UNRELATED", // two branches without a common ancestor
   "GIT_MOVED", // a branch that moved while a commit for it was made
   "CONNECTION_FAILED", // unreachable, refused, timed out on the way
   "CONNECTION_DENIED", // authentication

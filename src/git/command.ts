@@ -35,6 +35,8 @@ export interface Given {
   /** Its standard input. */
   readonly input?: Buffer;
   readonly env?: Readonly<Record<string, string>>;
+  /** Exit codes besides 0 that are an answer, and no failure. */
+  readonly accept?: readonly number[];
 }
 
 /** The standard output of `git <args>`. @throws GitExit, GitSilent, or the signal's reason. */
@@ -86,7 +88,7 @@ async function loadLibrary() {
 async function run<T>(
   place: Place,
   task: (instance: SimpleGit) => PromiseLike<T>,
-  { signal, input, env: own = {} }: Given & { signal: AbortSignal },
+  { signal, input, env: own = {}, accept = [] }: Given & { signal: AbortSignal },
 ): Promise<T> {
   const { simpleGit } = await loadLibrary();
   await mkdir(dirname(place.folder), { recursive: true });
@@ -114,6 +116,7 @@ async function run<T>(
     unsafe: OUR_OWN,
     errors: (error, { exitCode, stdErr }) => {
       if (exitCode === 0) return error;
+      if (accept.includes(exitCode)) return undefined;
       // simple-git would make an error of its own kind of it: all text, no exit code.
       failure = new GitExit(exitCode, Buffer.concat(stdErr).toString());
       return failure;

@@ -1,5 +1,6 @@
 import { TrueupError } from "../core/errors.js";
 import { git, type Place } from "./command.js";
+import { commitTree } from "./commit-tree.js";
 import { find, type Tree, type TreeEntry } from "./links.js";
 import { wholeTree } from "./tree.js";
 
@@ -21,15 +22,13 @@ export interface CommitRequest {
 /** What a tree shall hold at a path; undefined: nothing. */
 type Entries = ReadonlyMap<string, string | undefined>;
 
-const TRUEUP = { name: "Trueup", email: "trueup@localhost" };
-
 /**
  * Writes the commit's objects and returns its id. Trees are made by mktree from what ls-tree says, not in an index: that would
  * be a file, with a lock, that a killed process leaves behind. An object without a reference is nothing to anyone.
  */
 export async function writeCommit(
   place: Place,
-  { parent, files, message, author = TRUEUP }: CommitRequest,
+  { parent, files, message, author }: CommitRequest,
   signal: AbortSignal,
 ): Promise<string> {
   const tree = await wholeTree(place, parent, signal);
@@ -42,20 +41,7 @@ export async function writeCommit(
   }
   const root = await treeWith(place, { tree: `${parent}^{tree}`, entries: blobs, at: "" }, signal);
   if (root === undefined) throw new TrueupError("GIT_UNSUPPORTED", "the commit would have no file at all");
-  const env = {
-    GIT_AUTHOR_NAME: named(author.name, TRUEUP.name),
-    GIT_AUTHOR_EMAIL: named(author.email, TRUEUP.email),
-    GIT_COMMITTER_NAME: TRUEUP.name,
-    GIT_COMMITTER_EMAIL: TRUEUP.email,
-  };
-  const args = ["commit-tree", root, "-p", parent];
-  return (await git(place, args, signal, { input: Buffer.from(`${message.trimEnd()}\n`), env })).trim();
-}
-
-/** Git drops these from a name, and fails where nothing is left of it. */
-function named(text: string, otherwise: string): string {
-  const clean = text.replaceAll(/[<>\p{Cc}]/gu, "").trim();
-  return /[\p{L}\p{N}]/u.test(clean) ? clean : otherwise;
+  return commitTree(place, { tree: root, parents: [parent], message, ...(author && { author }) }, signal);
 }
 
 /** The path where the content really is, all links followed. @throws TrueupError GIT_UNSUPPORTED where there is none */

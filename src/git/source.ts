@@ -5,13 +5,14 @@ import { type CommitRequest, writeCommit } from "./commit.js";
 import { sharing, unlessAborted } from "../lib/shared.js";
 import { git, GitExit, type Place } from "./command.js";
 import type { Refs } from "./fetch.js";
+import { type Lineage, lineageOf } from "./lineage.js";
 import { find } from "./links.js";
 import { openMirror, type Mirror } from "./mirror.js";
 import { parseRemote } from "./remote.js";
 import { branchesOf, resolveRevision } from "./revision.js";
 import { verifySignature } from "./signature.js";
 import type { TreeEntry } from "./links.js";
-import { listTree, mayBeBehindLink, readTree, wholeTree, type SourceFile } from "./tree.js";
+import { listTree, mayBeBehindLink, readFirst, readTree, wholeTree, type SourceFile } from "./tree.js";
 
 export type { CommitRequest } from "./commit.js";
 export type { SourceFile } from "./tree.js";
@@ -53,6 +54,8 @@ export interface Refreshed {
 export interface Source {
   /** One `ls-remote`; a fetch only if a branch or tag moved. Calls run one after the other. */
   refresh(signal: AbortSignal): Promise<Refreshed>;
+  /** The commit of a branch as of the last refresh, without asking git. */
+  tip(branch: string): string | undefined;
   /** The commit of a branch, a tag or an abbreviated commit id that the mirror has, or GIT_REVISION_MISSING. */
   resolve(revision: string): Promise<string>;
   /**
@@ -66,6 +69,8 @@ export interface Source {
    * A folder that is not there has no files.
    */
   read(commit: string, folders: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, SourceFile>>;
+  /** The text of the first of these files that the commit has; relative to the repository's top, whatever `path` is. */
+  readFirst(commit: string, files: readonly string[], signal: AbortSignal): Promise<string | undefined>;
   /** The author, when (ISO 8601), and the first line of the message. */
   describe(commit: string): Promise<{ author: string; email: string; date: string; subject: string }>;
   /**
@@ -74,8 +79,11 @@ export interface Source {
    * GIT_UNSUPPORTED where a path leads to no file inside the repository.
    */
   commit(request: CommitRequest, signal: AbortSignal): Promise<string>;
+  /** Removes a branch from the remote. GIT_MOVED where it is not at that commit any more, PERMISSION_DENIED as for `commit`. */
+  remove(branch: string, at: string, signal: AbortSignal): Promise<void>;
   /** What differs between two commits that the mirror has, as a unified diff without context. */
   patch(from: string, to: string, signal: AbortSignal): Promise<string>;
+  readonly lineage: Lineage;
   /** Throws GIT_UNSIGNED unless the commit is signed by an allowed signer; nothing where no `signers` are set. */
   verify(commit: string): Promise<void>;
   /** Ends what is running. Idempotent. */
@@ -108,6 +116,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       const { before, after } = await mirror.refresh(signal);
       return { branches: branchesOf(after), rewritten: await rewritten(mirror, { before, after }, signal) };
     },
+    tip: (branch) => mirror.refs.get(`refs/heads/${branch}`),
     resolve: (revision) => resolveRevision(mirror, revision, closed.signal),
     treeId(commit, ...folders) {
       // A commit's content never changes: asked again in every idle cycle, it must not cost a process.
@@ -132,6 +141,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
         );
       return unlessAborted(readings([commit, ...paths].join("\0"), read), signal);
     },
+    readFirst: (commit, files, signal) => mirror.local((at) => readFirst(at, { commit, files }, signal), signal),
     async describe(commit) {
       const args = ["log", "-1", "--no-mailmap", "--format=%an%x00%ae%x00%aI%x00%s", commit, "--"];
       const text = await mirror.local((at) => git(at, args, closed.signal), closed.signal);
@@ -145,12 +155,14 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       if (branch !== undefined) await mirror.push({ branch, from: onto, to: id }, signal);
       return id;
     },
+    remove: (branch, at, signal) => mirror.push({ branch, from: at, to: undefined }, signal),
     patch: (from, to, signal) =>
       // Context may be another setting's value, and that one a secret.
       mirror.local(
         (at) => git(at, ["diff-tree", "-p", "-U0", "--no-ext-diff", "--no-textconv", from, to], signal),
         signal,
       ),
+    lineage: lineageOf(mirror),
     async verify(commit) {
       if (options.signers === undefined) return;
       await verifySignature(mirror, { commit, signers: absolute(options.signers) }, closed.signal);

@@ -1,0 +1,150 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Lineage } from "../../src/git/lineage.js";
+import { openSource, type Source } from "../../src/git/source.js";
+import { type GitServer, startGitServer } from "../support/git-server.js";
+import { makeRepository, type TestRepository } from "../support/git-repository.js";
+
+const never = new AbortController().signal;
+const BASE = "a: 1\nb: 2\nc: 3\nd: 4\ne: 5\nf: 6\ng: 7\n";
+
+let root: string;
+let server: GitServer;
+let repository: TestRepository;
+let source: Source;
+let lineage: Lineage;
+let first: string;
+let count = 0;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "trueup-lineage-"));
+  server = await startGitServer({ root });
+});
+afterAll(async () => {
+  await server.close();
+  await rm(root, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  count += 1;
+  repository = await makeRepository(join(root, `repo${count}`), "--initial-branch=dev");
+  first = await repository.commit({ "app.yaml": BASE, "other.yaml": "x: 1\n" }, "first");
+  await repository.git("branch", "staging");
+  source = await openSource({ url: `${server.url}/repo${count}`, folder: join(root, `state${count}`, "mirror") });
+  ({ lineage } = source);
+});
+afterEach(() => source.close());
+
+/** Commits to a branch, starting where it is. */
+async function commit(branch: string, files: Readonly<Record<string, string>>, message = "change"): Promise<string> {
+  await repository.git("checkout", "--quiet", branch);
+  return repository.commit(files, message);
+}
+
+async function fileOf(revision: string, file: string): Promise<string> {
+  await source.refresh(never);
+  return (await repository.git("show", `${revision}:${file}`)) + "\n";
+}
+
+describe("the lineage of commits", () => {
+  it("tells what a branch has that another has not, newest first, with the trailers", async () => {
+    const second = await commit(
+      "dev",
+      { "app.yaml": "a: 2\n" },
+      "second\n\nWhy.\n\nTrueup-Promoted: abc\nReviewed-by: Ann <a@b>",
+    );
+    const third = await commit("dev", { "app.yaml": "a: 3\n" }, "third: with a colon");
+    await source.refresh(never);
+    const found = await lineage.commits({ to: third, from: first, limit: 10 }, never);
+    expect(found.map(({ id, subject, parents }) => [id, subject, parents])).toEqual([
+      [third, "third: with a colon", [second]],
+      [second, "second", [first]],
+    ]);
+    expect([...(found[1]?.trailers ?? [])]).toEqual([
+      ["Trueup-Promoted", "abc"],
+      ["Reviewed-by", "Ann <a@b>"],
+    ]);
+    expect(found[0]?.trailers.size).toBe(0);
+    expect(found[0]?.author).toBe("Test Author");
+    expect(await lineage.commits({ to: third, limit: 1 }, never)).toHaveLength(1);
+    expect(await lineage.commits({ to: first, from: third, limit: 10 }, never)).toEqual([]);
+  });
+
+  it("follows only the branch's own history where asked", async () => {
+    await commit("dev", { "dev.yaml": "a: 1\n" }, "on dev");
+    await commit("staging", { "staging.yaml": "a: 1\n" }, "on staging");
+    await repository.git("merge", "--quiet", "--no-ff", "--message", "merged", "dev");
+    const { branches } = await source.refresh(never);
+    const to = branches.get("staging") ?? "";
+    const own = await lineage.commits({ to, from: first, firstParent: true, limit: 10 }, never);
+    expect(own.map(({ subject }) => subject)).toEqual(["merged", "on staging"]);
+    expect(await lineage.commits({ to, from: first, limit: 10 }, never)).toHaveLength(3);
+  });
+
+  it("finds the nearest common ancestor, and says where there is none", async () => {
+    const dev = await commit("dev", { "app.yaml": "a: 2\n" });
+    const staging = await commit("staging", { "other.yaml": "x: 2\n" });
+    await repository.git("checkout", "--quiet", "--orphan", "alone");
+    const alone = await repository.commit({ "app.yaml": "a: 9\n" });
+    await source.refresh(never);
+    expect(await lineage.base(dev, staging, never)).toBe(first);
+    expect(await lineage.base(dev, first, never)).toBe(first);
+    expect(await lineage.base(dev, alone, never)).toBeUndefined();
+    expect(await lineage.base(dev, "0".repeat(40), never)).toBeUndefined();
+    await expect(lineage.merge({ ours: dev, theirs: alone }, never)).rejects.toMatchObject({ code: "GIT_UNRELATED" });
+  });
+});
+
+describe("merging without a checkout", () => {
+  it("brings both sides' changes together, in a commit with both parents, pushed compare-and-set", async () => {
+    const dev = await commit("dev", { "app.yaml": BASE.replace("a: 1", "a: 10") });
+    const staging = await commit("staging", { "app.yaml": BASE.replace("g: 7", "g: 70") });
+    await source.refresh(never);
+    const { tree, conflicts } = await lineage.merge({ ours: staging, theirs: dev }, never);
+    expect(conflicts).toEqual([]);
+    const merge = await lineage.write(
+      { tree, parents: [staging, dev], message: "Promote dev\n\nTrueup-Promoted: x\n" },
+      never,
+    );
+    await repository.git("checkout", "--quiet", "dev");
+    await lineage.move({ branch: "staging", from: staging, to: merge }, never);
+    expect(await repository.git("rev-parse", "staging")).toBe(merge);
+    expect(await fileOf("staging", "app.yaml")).toBe(BASE.replace("a: 1", "a: 10").replace("g: 7", "g: 70"));
+    expect(await repository.git("rev-list", "--parents", "-1", merge)).toBe([merge, staging, dev].join(" "));
+    await expect(lineage.move({ branch: "staging", from: staging, to: dev }, never)).rejects.toMatchObject({
+      code: "GIT_MOVED",
+    });
+  });
+
+  it("names each conflict with its kind, and moves nothing", async () => {
+    const dev = await commit("dev", { "app.yaml": BASE.replace("a: 1", "a: 10"), "other.yaml": "x: 2\n" });
+    await repository.git("checkout", "--quiet", "staging");
+    await repository.git("rm", "--quiet", "other.yaml");
+    const staging = await repository.commit({ "app.yaml": BASE.replace("a: 1", "a: 11"), "new\tname.yaml": "y: 1\n" });
+    await source.refresh(never);
+    const { conflicts } = await lineage.merge({ ours: staging, theirs: dev }, never);
+    expect(conflicts).toEqual([
+      { path: "app.yaml", kind: "contents" },
+      { path: "other.yaml", kind: "modify/delete" },
+    ]);
+    expect(await repository.git("rev-parse", "staging")).toBe(staging);
+  });
+
+  it("counts changes from the base it is given: what was promoted before does not undo a later hotfix", async () => {
+    const promoted = await commit("dev", { "app.yaml": BASE.replace("a: 1", "a: 10") });
+    // As a forge does that squashes: the same content, another history.
+    await commit("staging", { "app.yaml": BASE.replace("a: 1", "a: 10") }, "squashed");
+    const hotfix = await commit("staging", { "app.yaml": BASE }, "back to the old value");
+    const dev = await commit("dev", { "app.yaml": BASE.replace("a: 1", "a: 10").replace("g: 7", "g: 70") });
+    await source.refresh(never);
+    const tree = async (base?: string): Promise<string> => {
+      const merged = await lineage.merge({ ours: hotfix, theirs: dev, ...(base === undefined ? {} : { base }) }, never);
+      expect(merged.conflicts).toEqual([]);
+      const id = await lineage.write({ tree: merged.tree, parents: [hotfix, dev], message: "m" }, never);
+      return repository.git("--git-dir", join(root, `state${count}`, "mirror"), "show", `${id}:app.yaml`);
+    };
+    expect(await tree()).toContain("a: 10\n");
+    expect(`${await tree(promoted)}\n`).toBe(BASE.replace("g: 7", "g: 70"));
+  });
+});
