@@ -1,9 +1,15 @@
-import type { ContextBlock, HeaderBlock, SectionBlock } from "@slack/types";
+import { attributionText } from "../../core/attribution.js";
 import type { IncidentView, Message } from "../notifier.js";
 import { cut, moreOf, nameOf, oneLine, SEVERITY_MARK, valueText } from "../text.js";
 import { code, escaped, link } from "./mrkdwn.js";
 
-type Block = HeaderBlock | SectionBlock | ContextBlock;
+type Text =
+  | { readonly type: "plain_text"; readonly text: string; readonly emoji: false }
+  | { readonly type: "mrkdwn"; readonly text: string; readonly verbatim: true };
+type Block =
+  | { readonly type: "header"; readonly block_id: string; readonly text: Text }
+  | { readonly type: "section"; readonly text: Text }
+  | { readonly type: "context"; readonly elements: readonly Text[] };
 
 /** https://docs.slack.dev/reference/block-kit/blocks */
 const LIMITS = {
@@ -42,11 +48,12 @@ function fitting(sections: readonly string[], taken: number): readonly string[] 
 }
 
 function sectionOf(incident: IncidentView): string {
-  const { desired, live, severity, rule, since, kind, note } = incident;
+  const { desired, live, severity, rule, since, kind, note, changedBy } = incident;
   return [
     `${SEVERITY_MARK[severity]} ${code(nameOf(incident), FIELD)} ${kind}`,
     `git ${code(valueText(desired), FIELD)} live ${code(valueText(live), FIELD)}`,
     `rule ${code(rule, FIELD)} since ${code(since, 60)}`,
+    ...(changedBy === undefined ? [] : [`by ${code(attributionText(changedBy), FIELD)}`]),
     ...(note === undefined ? [] : [code(note, FIELD)]),
   ].join("\n");
 }
@@ -59,8 +66,8 @@ function mrkdwn(text: string): Block {
   return { type: "section", text: mrkdwnText(text) };
 }
 
-function mrkdwnText(text: string) {
-  return { type: "mrkdwn" as const, text, verbatim: true };
+function mrkdwnText(text: string): Text {
+  return { type: "mrkdwn", text, verbatim: true };
 }
 
 /** What notifications and old clients show instead of the blocks. */
