@@ -16,7 +16,7 @@ export interface Mirror {
   refresh(signal: AbortSignal): Promise<{ before: Refs; after: Refs }>;
   /** A command that needs nothing but the mirror; it is run once more, on a new mirror, where it failed. */
   local<T>(command: (place: Place) => Promise<T>, signal: AbortSignal): Promise<T>;
-  /** Moves a branch of the remote to a commit that the mirror has, and follows it. @throws as `push` does */
+  /** Moves a branch of the remote to a commit that the mirror has, or removes it, and follows. @throws as `push` does */
   push(move: Move, signal: AbortSignal): Promise<void>;
 }
 
@@ -64,8 +64,15 @@ export async function openMirror(place: Place, signal: AbortSignal): Promise<Mir
   async function follow({ branch, from, to }: Move, stop: AbortSignal): Promise<void> {
     const ref = `refs/heads/${branch}`;
     try {
-      await git(place, ["update-ref", ref, to, from ?? "0".repeat(to.length)], stop);
-      state.refs = new Map(state.refs).set(ref, to);
+      const refs = new Map(state.refs);
+      if (to === undefined) {
+        await git(place, ["update-ref", "-d", ref], stop);
+        refs.delete(ref);
+      } else {
+        await git(place, ["update-ref", ref, to, from ?? "0".repeat(to.length)], stop);
+        refs.set(ref, to);
+      }
+      state.refs = refs;
     } catch (error) {
       if (!(error instanceof GitExit)) throw error;
     }

@@ -7,14 +7,15 @@ export interface Move {
   readonly branch: string;
   /** Where it must still be; undefined: it must not be there. */
   readonly from: string | undefined;
-  readonly to: string;
+  /** Undefined: it shall go. */
+  readonly to: string | undefined;
 }
 
 /**
  * Moves a branch of the remote, compare-and-set.
  * @throws TrueupError GIT_MOVED where it is not at `from` any more; PERMISSION_DENIED where the server does not take it
  */
-export async function push(place: Place, { branch, from = "", to }: Move, signal: AbortSignal): Promise<void> {
+export async function push(place: Place, { branch, from = "", to = "" }: Move, signal: AbortSignal): Promise<void> {
   const ref = `refs/heads/${branch}`;
   // What the operator's own configuration may add to a push is no part of this one.
   const flags = ["--progress", "--no-signed", "--no-follow-tags", "--no-recurse-submodules", "--no-verify"];

@@ -87,6 +87,19 @@ export async function readTree(
   );
 }
 
+/** The text of the first of the files that the commit has. Links are not followed, and what is too large is not there. */
+export async function readFirst(
+  place: Place,
+  { commit, files }: { commit: string; files: readonly string[] },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const entries = await listTree(place, { commit, paths: files }, signal);
+  const found = files
+    .map((file) => entries.find(({ path }) => path === file))
+    .find((entry) => entry?.kind === "file" && entry.size <= LIMITS.bytes);
+  return found === undefined ? undefined : (await readBlobs(place, [found.id], signal)).get(found.id)?.toString();
+}
+
 async function findFiles(
   place: Place,
   { commit, folders, entries }: { commit: string; folders: readonly string[]; entries: readonly TreeEntry[] },
