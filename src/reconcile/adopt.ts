@@ -4,10 +4,12 @@ import type { Finding } from "../core/finding.js";
 import { keyName, keyOf, type ListScope, listScope, within } from "../core/lists.js";
 import { child, type Pointer } from "../core/pointer.js";
 import { isList, isMap, type Value } from "../core/value.js";
-import type { ReadyTarget } from "../render/rendered.js";
+import { readEnvironment } from "../render/environment.js";
+import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import type { Snapshot } from "../render/snapshot.js";
 import { writeBack } from "../render/write-back.js";
 import { targetKinds } from "../targets/registry.js";
+import { desiredState, renderWith } from "./desired.js";
 import { show } from "./events.js";
 import { type Judged, reported } from "./judge.js";
 import { memoryOf } from "./memory.js";
@@ -54,9 +56,9 @@ export async function adoptionOf(pass: TargetPass, request: AdoptionRequest): Pr
   const drift = seen.judged.filter(({ finding }) => isDrift(finding) && wanted(finding.path));
   const open = drift.filter(({ sensitive }) => !sensitive).map(({ finding }) => finding);
   if (drift.length === 0) return { files: new Map(), settings: [] };
-  const { files, settings } = writeBack({
+  const { files, settings } = await writeBack({
     ...{ snapshot, revision: environment.revision, environment: environment.name, target: target.name },
-    ...{ kinds: targetKinds, settings: open, layer },
+    ...{ kinds: targetKinds, settings: open, layer, admit: await admission(pass, request) },
   });
   const results = new Map(settings.map((setting) => [setting.path, setting]));
   const setting = (judged: Judged): AdoptedSetting => {
@@ -69,6 +71,47 @@ export async function adoptionOf(pass: TargetPass, request: AdoptionRequest): Pr
     return { ...base, error: reportError(error, error.where === undefined ? undefined : formatPlace(error.where)) };
   };
   return { files, settings: drift.map(setting) };
+}
+
+/**
+ * Holds edited files against what `trueup validate` does: JSON Schemas, the rules of validation.yaml, what targets may claim.
+ * A layer that is written to on request is shared: the other environments of the branch that have it are held against their
+ * rules, too. What failed before is nobody's fault here.
+ */
+async function admission(
+  { session, environment: { name: own, revision, targets }, signal }: TargetPass,
+  { layer, snapshot }: AdoptionRequest,
+): Promise<(edited: Snapshot) => Promise<void>> {
+  const sound = new Map([[own, soundOf(targets)]]);
+  const { environments } = session.config;
+  const branchOf = (name: string) => environments.get(name)?.branch;
+  for (const name of layer === undefined || layer === own ? [] : environments.keys()) {
+    if (name === own || branchOf(name) !== branchOf(own)) continue;
+    try {
+      if (!readEnvironment(snapshot, name, revision).folders.includes(`environments/${layer}`)) continue;
+      sound.set(name, soundOf((await desiredState(session, { environment: name, revision, signal })).targets));
+    } catch (error) {
+      if (!(error instanceof TrueupError)) throw error;
+    }
+  }
+  return async (edited) => {
+    for (const [name, before] of sound) {
+      const known = session.rendered.get(name)?.secrets;
+      // As the rendering took them: a secret that cannot be read just now says nothing about the edit.
+      const secret = async (asked: string) => known?.get(asked) ?? session.secret(name, asked);
+      const after = await renderWith(session, { environment: name, revision, snapshot: edited, secret });
+      for (const target of after.targets) {
+        if (!("error" in target) || !before.has(target.name)) continue;
+        if (name === own) throw target.error;
+        const { code, message, hint } = target.error;
+        throw new TrueupError(code, `${name}/${target.name}: ${message}`, { hint });
+      }
+    }
+  };
+}
+
+function soundOf(targets: readonly RenderedTarget[]): ReadonlySet<string> {
+  return new Set(targets.flatMap((target) => ("error" in target ? [] : [target.name])));
 }
 
 function sensitive(path: Pointer): TrueupError {

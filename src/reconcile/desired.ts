@@ -1,5 +1,6 @@
+import type { EnvironmentConfig } from "../config/config.js";
 import { TrueupError } from "../core/errors.js";
-import { renderEnvironment } from "../render/render.js";
+import { renderEnvironment, type RenderRequest } from "../render/render.js";
 import type { RenderedEnvironment } from "../render/rendered.js";
 import { targetKinds } from "../targets/registry.js";
 import { apartFromOthers, claimsChanged } from "./apart.js";
@@ -20,9 +21,7 @@ export interface DesiredOptions {
  */
 export async function desiredState(session: Session, options: DesiredOptions): Promise<RenderedEnvironment> {
   const { environment, revision, signal } = options;
-  const config = session.config.environments.get(environment);
-  if (config === undefined)
-    throw new TrueupError("CONFIG_INVALID", `trueup.yaml names no environment \`${environment}\``);
+  const config = configOf(session, environment);
   const source = await session.source();
   const trees = await source.treeId(revision, ...FOLDERS);
   const known = session.rendered.get(environment);
@@ -33,12 +32,9 @@ export async function desiredState(session: Session, options: DesiredOptions): P
   }
   await source.verify(revision);
   const secrets = new Map<string, string | undefined>();
-  const rendered = await renderEnvironment({
-    environment,
-    revision,
-    snapshot: await source.read(revision, FOLDERS, signal),
-    kinds: targetKinds,
-    connections: { declared: config.connections, source: session.config.source },
+  const snapshot = await source.read(revision, FOLDERS, signal);
+  const rendered = await renderWith(session, {
+    ...{ environment, revision, snapshot },
     secret: async (name) => {
       // One that is missing is remembered as such: when it is there, the target is rendered anew.
       secrets.set(name, undefined);
@@ -50,6 +46,21 @@ export async function desiredState(session: Session, options: DesiredOptions): P
   session.rendered.set(environment, { key, environment: rendered, secrets });
   claimsChanged(session);
   return apartFromOthers(session, rendered);
+}
+
+type Rendering = Pick<RenderRequest, "environment" | "revision" | "snapshot" | "secret">;
+
+/** What an environment is by these files, whether or not git has them. Nothing of it is remembered. */
+export function renderWith(session: Session, request: Rendering): Promise<RenderedEnvironment> {
+  const { connections } = configOf(session, request.environment);
+  const { source } = session.config;
+  return renderEnvironment({ ...request, kinds: targetKinds, connections: { declared: connections, source } });
+}
+
+function configOf({ config }: Session, environment: string): EnvironmentConfig {
+  const found = config.environments.get(environment);
+  if (found !== undefined) return found;
+  throw new TrueupError("CONFIG_INVALID", `trueup.yaml names no environment \`${environment}\``);
 }
 
 async function unchanged(

@@ -25,6 +25,8 @@ export interface WriteBackRequest {
   readonly settings: readonly LiveSetting[];
   /** The layer to write to; by default the environment's own. */
   readonly layer?: string | undefined;
+  /** What else must be true of the edited files. Rejects with the TrueupError that says what is not. */
+  readonly admit?: (edited: Snapshot) => Promise<void>;
 }
 
 export interface LiveSetting {
@@ -54,9 +56,10 @@ export interface WriteBack {
  * Not written are sensitive settings and those made from secrets. In place of a variable stands the literal value.
  * @throws TrueupError ENVIRONMENT_INVALID, DOCUMENT_INVALID where the environment or target does not render as it is
  */
-export function writeBack(request: WriteBackRequest): WriteBack {
+export async function writeBack(request: WriteBackRequest): Promise<WriteBack> {
   const target = openTarget(request);
-  const isRefused = refusals(target.read(request.snapshot), target);
+  const layered = target.read(request.snapshot);
+  const isRefused = refusals(layered, target);
   const results = new Map<LiveSetting, WrittenSetting>();
   const wanted = inOrder(request.settings).filter((setting) => {
     const error = isRefused(setting);
@@ -65,10 +68,13 @@ export function writeBack(request: WriteBackRequest): WriteBack {
   });
   const files = new Map<string, string>();
   let snapshot = request.snapshot;
-  const attempt = (settings: readonly LiveSetting[]): void => {
+  const attempt = async (settings: readonly LiveSetting[]): Promise<void> => {
     if (settings.length === 0) return;
     try {
       const written = write(snapshot, settings, target);
+      await request.admit?.(written.snapshot).catch((error: unknown) => {
+        throw refused(error, settings, layered);
+      });
       snapshot = written.snapshot;
       for (const [file, text] of written.files) files.set(file, text);
       for (const [index, setting] of settings.entries()) {
@@ -81,16 +87,35 @@ export function writeBack(request: WriteBackRequest): WriteBack {
       else {
         // One that cannot be written keeps nothing of the others back.
         const half = Math.ceil(settings.length / 2);
-        attempt(settings.slice(0, half));
-        attempt(settings.slice(half));
+        await attempt(settings.slice(0, half));
+        await attempt(settings.slice(half));
       }
     }
   };
-  attempt(wanted);
+  await attempt(wanted);
+  // A rule may speak of two settings: one that broke it alone can be right now that the other is written.
+  for (let left = wanted.length; request.admit !== undefined;) {
+    const refused = wanted.filter((setting) => "error" in (results.get(setting) ?? {}));
+    if (refused.length === 0 || refused.length === left) break;
+    left = refused.length;
+    await attempt(refused);
+  }
   return {
     files,
     settings: request.settings.flatMap((setting) => results.get(setting) ?? []),
   };
+}
+
+/** Why the environment may not be as the settings make it. What is said of several is said of the first: it is not reported. */
+function refused(error: unknown, [setting]: readonly LiveSetting[], { explain }: Layered): unknown {
+  if (!(error instanceof TrueupError) || setting === undefined) return error;
+  const { code, message, hint } = error;
+  const because = hint === undefined ? message : `${message} (${hint})`;
+  return new TrueupError(code, `${setting.path} may not be as it is live: ${because}`, {
+    where: explain(setting.path),
+    hint: "revert the live value, or change what forbids it first",
+    cause: error,
+  });
 }
 
 /** What is removed comes last, the last position of a list first, so that no removal moves another setting. */

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { loadConfig } from "../../src/config/config.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { adopt, type AdoptReport } from "../../src/operations/adopt.js";
 import { revert } from "../../src/operations/revert.js";
@@ -124,6 +125,94 @@ describe("adopting", () => {
     await expect(adoptNow({ branch: "a:refs/heads/prod" })).rejects.toMatchObject({ code: "USAGE" });
     await expect(adoptNow({ environment: "prod/hots" })).rejects.toMatchObject({ code: "USAGE" });
     await expect(adoptNow({ path: "/app.yaml/server" })).rejects.toMatchObject({ code: "USAGE" });
+  });
+});
+
+describe("what must be true of the environment", () => {
+  const schema = {
+    properties: { "app.yaml": { properties: { server: { properties: { port: { maximum: 9000 } } } } } },
+  };
+  const rules = [
+    { name: "quiet", match: { environment: "prod" }, require: 'document["app.yaml"].logging.level != "debug"' },
+    {
+      name: "span",
+      require: 'document["app.yaml"].span.min <= document["app.yaml"].span.max',
+      message: "the span is empty",
+    },
+  ];
+  const SPAN = "span: { min: 1, max: 5 }\n";
+  beforeEach(async () => {
+    await world.commit({
+      "policies/validation.yaml": JSON.stringify({ rules }),
+      "policies/schemas/host.schema.json": JSON.stringify(schema),
+      "environments/base/host/app.yaml": BASE + SPAN,
+    });
+    live(LIVE + SPAN);
+    await cycle(session);
+  });
+  afterAll(() => world.commit({ policies: null, "policies/drift.yaml": POLICY }));
+
+  it("keeps out what breaks a JSON Schema or a rule, names it, and adopts the rest", async () => {
+    live(LIVE.replace("8080", "9999").replace("info", "debug").replace("host: a", "host: b") + SPAN);
+    const { settings } = await adoptNow({ direct: true });
+    const hint = "revert the live value, or change what forbids it first";
+    expect(Object.fromEntries(settings.map(({ path, error }) => [path, error]))).toEqual({
+      "/app.yaml/server/host": undefined,
+      "/app.yaml/server/port": {
+        ...{ code: "DOCUMENT_INVALID", where: "environments/base/host/app.yaml:3:9", hint },
+        message:
+          "/app.yaml/server/port may not be as it is live: /app.yaml/server/port must be <= 9000 (policies/schemas/host.schema.json says what it may be)",
+      },
+      "/app.yaml/logging/level": {
+        ...{ code: "DOCUMENT_INVALID", where: "environments/prod/host/app.yaml:3:10", hint },
+        message:
+          '/app.yaml/logging/level may not be as it is live: rule "quiet" is broken (policies/validation.yaml demands it: rule "quiet")',
+      },
+    });
+    expect(await inGit("environments/prod/host/app.yaml")).toBe(`${OWN}server:\r\n  host: b`);
+  });
+
+  it("commits nothing where everything breaks a rule", async () => {
+    const refs = await world.repository.git("show-ref");
+    live(LIVE.replace("8080", "9999").replace("info", "debug") + SPAN);
+    const report = await adoptNow({});
+    expect(report.settings.map(({ error }) => error?.code)).toEqual(["DOCUMENT_INVALID", "DOCUMENT_INVALID"]);
+    expect(report).toMatchObject({ branch: null, commit: null });
+    expect(await world.repository.git("show-ref")).toBe(refs);
+  });
+
+  it("sees settings together that a rule sees together, whatever else is kept out", async () => {
+    live(LIVE.replace("8080", "9999").replace("info", "debug") + SPAN.replace("1", "10").replace("5", "50"));
+    const { settings } = await adoptNow({ direct: true });
+    expect(settings.filter(({ error }) => error === undefined).map(({ path }) => path)).toEqual([
+      "/app.yaml/span/min",
+      "/app.yaml/span/max",
+    ]);
+  });
+
+  it("holds the other environments of the branch, too, against their rules where a layer is shared", async () => {
+    world.configure({ environments: ["prod", "shop"], branches: { shop: "prod" } });
+    session.reconfigure(loadConfig(world.configFile, {}));
+    await world.commit({
+      "environments/shop/environment.yaml": "layers: [base]\n",
+      "environments/shop/host/app.yaml": "logging: { level: info }\n",
+      "policies/validation.yaml": JSON.stringify({
+        rules: [
+          { name: "one port", match: { environment: "shop" }, require: 'document["app.yaml"].server.port == 8080' },
+        ],
+      }),
+    });
+    live(LIVE.replace("8080", "8081") + SPAN);
+    const own = await adoptNow({});
+    expect(own.settings).toMatchObject([{ path: "/app.yaml/server/port" }]);
+    expect(own.settings[0]?.error).toBeUndefined();
+    const shared = await adoptNow({ layer: "base" });
+    expect(shared.settings[0]?.error).toMatchObject({
+      code: "DOCUMENT_INVALID",
+      message: expect.stringContaining('may not be as it is live: shop/host: rule "one port" is broken') as string,
+    });
+    world.configure({});
+    session.reconfigure(loadConfig(world.configFile, {}));
   });
 });
 

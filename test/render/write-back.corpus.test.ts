@@ -185,7 +185,7 @@ const COUNT = 40;
 describe.each(corpora.map((corpus) => [corpus.file, corpus] as const))("%s, as people format it", (file, corpus) => {
   it.each(Array.from({ length: COUNT }, (_, seed) => seed))(
     "document %i: only the settings' own lines change",
-    (seed) => {
+    async (seed) => {
       const dice = decisions(seed * 7919 + 17);
       const document = sample(corpus, dice);
       const own = `environments/prod/host/${file}`;
@@ -201,7 +201,7 @@ describe.each(corpora.map((corpus) => [corpus.file, corpus] as const))("%s, as p
       const request = { revision: "0".repeat(40), environment: "prod", target: "host", kinds };
       const live = new Map([...touched].map((owner) => [prefix + owner, dice.pick(...corpus.values)]));
       const settings = [...live].map(([path, value]) => ({ path, live: value }));
-      const result = writeBack({ ...request, snapshot: snapshotOf(files), settings });
+      const result = await writeBack({ ...request, snapshot: snapshotOf(files), settings });
       expect(result.settings.flatMap((setting) => ("error" in setting ? [setting.error] : []))).toEqual([]);
       const text = result.files.get(own) ?? document.text;
       expect(text).toMatch(onlyTouched(document, touched));
@@ -210,7 +210,7 @@ describe.each(corpora.map((corpus) => [corpus.file, corpus] as const))("%s, as p
 
       const flat = corpus.inherited.startsWith("zz=");
       const inherited = { path: `${prefix}${flat ? "/zz" : "/zz/y"}`, live: "7" };
-      const override = writeBack({ ...request, snapshot: snapshotOf(files), settings: [inherited] });
+      const override = await writeBack({ ...request, snapshot: snapshotOf(files), settings: [inherited] });
       expect([...override.files.keys()]).toEqual([own]);
       const after = (override.files.get(own) ?? "").split(/\r?\n/);
       let at = -1;

@@ -19,6 +19,8 @@ export interface WorldOptions {
   /** A PostgreSQL URL; without one, the embedded store. */
   readonly store?: string;
   readonly environments?: readonly string[];
+  /** Which branch an environment follows where it is not its name. */
+  readonly branches?: Readonly<Record<string, string>>;
   readonly interval?: string;
   readonly concurrency?: number;
   readonly forge?: unknown;
@@ -70,7 +72,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const log = logInto(logged);
 
   const configure: World["configure"] = (given) => {
-    const { connections = {}, store, environments = ["prod"], interval = "1m", concurrency, url, forge } = given;
+    const { environments = ["prod"], branches = {}, interval = "1m" } = given;
+    const { connections = {}, store, concurrency, url, forge } = given;
     const file = {
       repository: { url: url ?? repository.folder },
       interval,
@@ -82,6 +85,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
         environments.map((name) => [
           name,
           {
+            branch: branches[name] ?? name,
             connections: { host: { root: root(name) }, ...connections },
             secrets: [{ kind: "directory", path: join(folder, "secrets") }],
           },
