@@ -1,3 +1,4 @@
+import type { Attribution } from "./attribution.js";
 import { listScope } from "./lists.js";
 import type { Pointer } from "./pointer.js";
 import { SEVERITIES, type Severity } from "./policy.js";
@@ -22,6 +23,8 @@ export interface IncidentView {
   readonly since: string;
   /** Why it is told, where the values do not say it: flapping, a hold that ended, who decided. */
   readonly note?: string;
+  /** Who moved the live side, and how sure that is; absent where nothing tells. */
+  readonly changedBy?: Attribution;
 }
 
 /** An incident that is open. */
@@ -59,6 +62,7 @@ export interface IncidentFinding {
   readonly actions: readonly string[];
   readonly note?: string;
   readonly restrained?: string;
+  readonly changedBy?: Attribution;
 }
 
 export interface Pass {
@@ -172,12 +176,12 @@ function text(value: Value): string {
 }
 
 function viewOf(
-  { path, kind, severity, desired, live, rule, note }: IncidentFinding,
+  { path, kind, severity, desired, live, rule, note, changedBy }: IncidentFinding,
   of: Pick<IncidentView, "fingerprint" | "environment" | "target" | "since">,
 ): IncidentView {
   const { fingerprint, environment, target, since } = of;
   const view = { fingerprint, environment, target, path, kind, severity, desired, live, rule, since };
-  return note === undefined ? view : { ...view, note };
+  return { ...view, ...(note === undefined ? {} : { note }), ...(changedBy === undefined ? {} : { changedBy }) };
 }
 
 const ENDINGS: Readonly<Record<Ending, string>> = {

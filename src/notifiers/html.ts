@@ -1,3 +1,4 @@
+import { attributionText } from "../core/attribution.js";
 import type { IncidentView } from "./notifier.js";
 import { cut, nameOf, oneLine, SHOWN, VALUE, valueText } from "./text.js";
 
@@ -19,14 +20,15 @@ export function escapeHtml(text: string): string {
  */
 export function incidentTable(incidents: readonly IncidentView[], shown = SHOWN): string {
   const rows = incidents.slice(0, shown).map((incident) => {
-    const { desired, live, severity, rule, since, note, kind } = incident;
-    const cells = [nameOf(incident), kind, valueText(desired), valueText(live), severity, rule, since, note ?? ""];
+    const { desired, live, severity, rule, since, note, kind, changedBy } = incident;
+    const who = changedBy === undefined ? "" : attributionText(changedBy);
+    const cells = [nameOf(incident), kind, valueText(desired), valueText(live), severity, rule, since, who, note ?? ""];
     return `<tr>${cells.map((cell) => `<td>${codeCell(cell)}</td>`).join("")}</tr>`;
   });
   return `<table>\n<tr>${COLUMNS.map((name) => `<th align="left">${name}</th>`).join("")}</tr>\n${rows.join("\n")}\n</table>`;
 }
 
-const COLUMNS = ["setting", "what", "git", "live", "severity", "rule", "since", "note"];
+const COLUMNS = ["setting", "what", "git", "live", "severity", "rule", "since", "changed by", "note"];
 
 function codeCell(text: string): string {
   const line = cut(oneLine(text), VALUE);

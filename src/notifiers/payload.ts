@@ -12,7 +12,21 @@ export function payloadOf(message: Message): string {
 
 function incidentOf(view: IncidentView): ValueMap {
   const { fingerprint, environment, target, path, kind, severity, desired, live, rule, since, note } = view;
-  return present({ fingerprint, environment, target, path, kind, severity, desired, live, rule, since, note });
+  const changedBy = view.changedBy === undefined ? undefined : present({ ...view.changedBy });
+  return present({
+    fingerprint,
+    environment,
+    target,
+    path,
+    kind,
+    severity,
+    desired,
+    live,
+    rule,
+    since,
+    note,
+    changedBy,
+  });
 }
 
 function present(members: Readonly<Record<string, Value | undefined>>): ValueMap {

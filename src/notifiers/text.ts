@@ -1,3 +1,4 @@
+import { attributionText } from "../core/attribution.js";
 import type { Severity } from "../core/policy.js";
 import type { Value } from "../core/value.js";
 import { stringifyJson } from "../lib/json.js";
@@ -27,13 +28,14 @@ export function cut(text: string, limit: number): string {
 
 /** One drift in a few plain lines. */
 function paragraphOf(incident: IncidentView): string {
-  const { desired, live, severity, rule, since, note } = incident;
+  const { desired, live, severity, rule, since, note, changedBy } = incident;
   return [
     `${oneLine(nameOf(incident))} (${incident.kind}, ${severity})`,
     `  git:   ${cut(oneLine(valueText(desired)), VALUE)}`,
     `  live:  ${cut(oneLine(valueText(live)), VALUE)}`,
     `  rule:  ${oneLine(rule)}`,
     `  since: ${since}`,
+    ...(changedBy === undefined ? [] : [`  by:    ${oneLine(attributionText(changedBy))}`]),
     ...(note === undefined ? [] : [`  note:  ${oneLine(note)}`]),
   ].join("\n");
 }

@@ -1,3 +1,4 @@
+import { attributionText } from "../core/attribution.js";
 import { SEVERITIES, type Severity } from "../core/policy.js";
 import type { Value } from "../core/value.js";
 import type { PullRequestContent } from "../forges/forge.js";
@@ -45,8 +46,9 @@ function worstOf(severities: readonly Severity[]): Severity {
 
 function bodyOf({ environment, target, branch, settings, left }: ProposalText): string {
   const rows = settings.slice(0, ROWS).map(({ finding, since, place }) => {
-    const { path, desired, live, severity, rule } = finding;
-    const cells = [code(path), shown(desired), shown(live), severity, code(rule), code(since), code(place)];
+    const { path, desired, live, severity, rule, changedBy } = finding;
+    const who = changedBy === undefined ? "*unknown*" : code(attributionText(changedBy));
+    const cells = [code(path), shown(desired), shown(live), severity, code(rule), code(since), who, code(place)];
     return `| ${cells.join(" | ")} |`;
   });
   const more = settings.length > ROWS ? [`\n… and ${settings.length - ROWS} more: see the files changed.`] : [];
@@ -58,8 +60,8 @@ function bodyOf({ environment, target, branch, settings, left }: ProposalText): 
     "- **Close** it to revert: the next cycle writes git's values over the live ones.",
     `- \`trueup hold ${environment}/${target} SETTING --for 4h --because …\` leaves it alone for a while.`,
     "",
-    "| setting | git | live | severity | rule | since | written to |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
+    "| setting | git | live | severity | rule | since | changed by | written to |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ...rows,
     ...more,
     ...(others.length === 0 ? [] : ["", "Drifted, too, but not written here:", "", ...others]),

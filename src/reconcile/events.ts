@@ -1,3 +1,4 @@
+import { attributionText } from "../core/attribution.js";
 import type { Pointer } from "../core/pointer.js";
 import type { Value } from "../core/value.js";
 import { stringifyJson } from "../lib/json.js";
@@ -132,14 +133,19 @@ export function levelOf(type: string): "info" | "warn" | "error" {
 }
 
 /** One finding as a sentence. */
-function describe({ path, kind, severity, live, desired }: ReportedFinding): string {
-  return `${path} is ${kind} (${severity}): live ${show(live)}, desired ${show(desired)}`;
+function describe({ path, kind, severity, live, desired, changedBy }: ReportedFinding): string {
+  const who = changedBy === undefined ? "" : `; changed by ${attributionText(changedBy)}`;
+  return `${path} is ${kind} (${severity}): live ${show(live)}, desired ${show(desired)}${who}`;
 }
 
 /** All that a policy would need to decide on it once more: see policies/backtest.ts. */
 function detailOf(finding: ReportedFinding, targetKind: string): Record<string, Value> {
-  const { kind, desired, live, severity, rule, actions, note } = finding;
-  return { kind, desired, live, severity, rule, actions, targetKind, ...(note === undefined ? {} : { note }) };
+  const { kind, desired, live, severity, rule, actions, note, changedBy } = finding;
+  return {
+    ...{ kind, desired, live, severity, rule, actions, targetKind },
+    ...(note === undefined ? {} : { note }),
+    ...(changedBy === undefined ? {} : { changedBy: { ...changedBy } }),
+  };
 }
 
 /** A value on one line, cut where it is long. */

@@ -1,3 +1,4 @@
+import type { Attribution } from "../core/attribution.js";
 import type { Finding } from "../core/finding.js";
 import { keyName, keyOf, type ListScope, listScope, within } from "../core/lists.js";
 import { child, parsePointer, type Pointer } from "../core/pointer.js";
@@ -19,6 +20,8 @@ export interface Judged {
   readonly note: string | undefined;
   /** Set where a hold or a guard stands between the policy and the act. */
   readonly restrained?: "held" | "flapping";
+  /** Who moved the live side, where that is known. */
+  readonly changedBy?: Attribution;
 }
 
 /**
@@ -106,7 +109,10 @@ function namesSecret(value: Value | undefined, { path, scope, target }: Place): 
 }
 
 /** The finding as it may be shown, stored and sent. */
-export function reported({ finding, sensitive, decision, note, restrained }: Judged, hash: Hash): ReportedFinding {
+export function reported(
+  { finding, sensitive, decision, note, restrained, changedBy }: Judged,
+  hash: Hash,
+): ReportedFinding {
   const shown = (value: Value | undefined): Value => {
     if (value === undefined) return null;
     return sensitive ? `(sensitive ${shortSeal(hash, finding.path, value)})` : value;
@@ -122,5 +128,6 @@ export function reported({ finding, sensitive, decision, note, restrained }: Jud
     ...(sensitive ? { sensitive: true as const } : {}),
     ...(note === undefined ? {} : { note }),
     ...(restrained === undefined ? {} : { restrained }),
+    ...(changedBy === undefined ? {} : { changedBy }),
   };
 }

@@ -1,3 +1,4 @@
+import type { Attribution } from "../core/attribution.js";
 import type { TrueupError } from "../core/errors.js";
 import type { FindingKind } from "../core/finding.js";
 import type { Pointer } from "../core/pointer.js";
@@ -21,6 +22,8 @@ export interface ReportedFinding {
   readonly note?: string;
   /** What holds the policy's actions back; `note` says more. */
   readonly restrained?: "held" | "flapping";
+  /** Who moved the live side, and how sure that is; absent where nothing tells. */
+  readonly changedBy?: Attribution;
 }
 
 /** What became of one write. */

@@ -1,6 +1,7 @@
 import { TrueupError } from "../core/errors.js";
 import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import type { TargetRecord } from "../store/store.js";
+import { attributed } from "./attribute.js";
 import { tellHolds } from "./holds.js";
 import { withLease } from "./lease.js";
 import type { Memory } from "./look.js";
@@ -15,7 +16,8 @@ export async function lookAtTarget(pass: TargetPass, target: RenderedTarget): Pr
   if ("error" in target) return broken(target, target.error);
   try {
     const opened = await pass.session.target(pass.environment.name, target);
-    return reportOf(pass, target, await see(pass, target, opened, memoryOf(pass.record, target)));
+    const seen = await see(pass, target, opened, memoryOf(pass.record, target));
+    return reportOf(pass, target, await attributed(pass, target, { opened, seen }));
   } catch (error) {
     pass.signal.throwIfAborted();
     return broken(target, error);
@@ -87,7 +89,7 @@ async function planned(
   const { session, environment } = pass;
   const memory: Memory = { ...known, confirmedLoss: wishes.confirm ? Infinity : known.confirmedLoss };
   const opened = await session.target(environment.name, target);
-  const seen = await see(pass, target, opened, memory);
+  const seen = await attributed(pass, target, { opened, seen: await see(pass, target, opened, memory) });
   const left = { memory: memoryAfter(memory, seen), report: reportOf(pass, target, seen) };
   if (pass.suspended) return { left };
   if (wishes.adopt === "live") {

@@ -5,6 +5,7 @@ import { joined } from "../lib/signals.js";
 import { bounded } from "../lib/timeout.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
+import { attributed } from "./attribute.js";
 import { type Memo, reported } from "./judge.js";
 import { flappingAfterHeals } from "./flapping.js";
 import type { Look, Memory } from "./look.js";
@@ -43,7 +44,8 @@ export async function writePlan(
   const news = outcomes.map((outcome) => reportedOutcome(outcome, written));
   try {
     // Set is not in effect: what the target says now is its state.
-    const now = await see(pass, target, opened, after);
+    const again = await see(pass, target, opened, after);
+    const now = await attributed(pass, target, { opened, seen: again, earlier: seen.judged });
     const report = { ...reportOf(pass, target, now), outcomes: news };
     const failure = news.find(({ error }) => error !== undefined)?.error;
     return {
@@ -125,7 +127,8 @@ export async function adoptLive(
   }
   const settings = adopted.map(({ finding }) => ({ path: finding.path, value: finding.live }));
   const after = { ...memory, memo, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
-  const now = await see(pass, target, opened, after);
+  const again = await see(pass, target, opened, after);
+  const now = await attributed(pass, target, { opened, seen: again, earlier: seen.judged });
   return {
     memory: memoryAfter(after, now),
     report: {

@@ -1,6 +1,8 @@
 import type { z } from "zod";
+import type { Attribution } from "../core/attribution.js";
 import type { Change, ListRules, Observation, Outcome } from "../core/change.js";
 import type { TrueupError } from "../core/errors.js";
+import type { Pointer } from "../core/pointer.js";
 import type { Document } from "../core/value.js";
 
 /**
@@ -35,6 +37,12 @@ export interface Target {
    * Nothing since the last `observe` goes unheard: where listening begins later than that, `moved` is called as it begins.
    */
   watch?(moved: () => void, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Who changed these settings last, where the live system tells: asked about drift that the last `observe` found. Never
+   * Trueup itself; never a setting's value, nor the text of a statement that may hold one. What is not known is left out.
+   */
+  lastWriters?(paths: readonly Pointer[], signal: AbortSignal): Promise<ReadonlyMap<Pointer, Attribution>>;
 
   /** For `trueup doctor`: what would keep `apply` from writing, found without writing; undefined where nothing is known to. */
   mayWrite?(managed: ReadonlySet<string>, signal: AbortSignal): Promise<TrueupError | undefined>;

@@ -199,6 +199,23 @@ export function describeTarget(world: TargetWorld): void {
       await watching;
     });
 
+    it("says who wrote, where it can, of what it is asked only, without any value", async () => {
+      const { target } = place;
+      if (target.lastWriters === undefined) return;
+      const { change, intruder } = examples.race;
+      await target.observe(managed, signal());
+      await place.write(change.path, intruder);
+      await target.observe(managed, signal());
+      const asked = [change.path, "/no-such/setting"];
+      const writers = await target.lastWriters(asked, signal());
+      expect(asked).toEqual(expect.arrayContaining([...writers.keys()]));
+      const said = JSON.stringify([...writers.values()]);
+      for (const secret of [...examples.secrets, ...(typeof intruder === "string" ? [intruder] : [])]) {
+        expect(said).not.toContain(secret);
+      }
+      await expect(target.lastWriters(asked, AbortSignal.abort(new Error("stopped by a test")))).rejects.toThrow();
+    });
+
     it("may be closed twice", async () => {
       const another = await place.another();
       await another.observe(managed, signal());

@@ -23,10 +23,14 @@ describe("a drift pull request", () => {
     expect(two.labels).toEqual(["trueup", "drift", "severity/critical"]);
   });
 
-  it("has a row a setting: git, live, severity, rule, since, and where it is written", () => {
-    expect(content(setting()).body).toContain(
+  it("has a row a setting: git, live, severity, rule, since, who changed it, and where it is written", () => {
+    const row = (who: string) =>
       "| <code>/pool/max</code> | <code>20</code> | <code>5</code> | medium | <code>default</code> | " +
-        "<code>2026-11-21T03:00:00.000Z</code> | <code>environments/prod/settings.yaml:4</code> |",
+      `<code>2026-11-21T03:00:00.000Z</code> | ${who} | <code>environments/prod/settings.yaml:4</code> |`;
+    expect(content(setting()).body).toContain(row("*unknown*"));
+    const changedBy = { by: "alice", how: "column updated_by", certainty: "likely" } as const;
+    expect(content(setting({ changedBy })).body).toContain(
+      row("<code>alice &#40;likely: column updated_by&#41;</code>"),
     );
   });
 
@@ -55,11 +59,12 @@ describe("a drift pull request", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string(), (live, rule) => {
         const hostile = `${live}|@acme/ops #1 [x](http://evil) <img src=x> \`${rule}\`\n\n# h`;
-        const { body } = content(setting({ live: hostile, rule: hostile, path: `/${hostile}` }));
+        const changedBy = { by: hostile, how: hostile, certainty: "possible" } as const;
+        const { body } = content(setting({ live: hostile, rule: hostile, path: `/${hostile}`, changedBy }));
         const rows = body.split("\n").filter((line) => line.startsWith("| <code>"));
         expect(rows).toHaveLength(1);
         const cells = (rows[0] ?? "").split("|").slice(1, -1);
-        expect(cells).toHaveLength(7);
+        expect(cells).toHaveLength(8);
         for (const cell of cells) expect(cell).toMatch(/^ (<code>[^<>`@|[\]()*~]*<\/code>|medium) $/);
       }),
     );

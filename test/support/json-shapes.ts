@@ -34,6 +34,14 @@ const finding = z.strictObject({
   sensitive: z.literal(true).optional(),
   note: z.string().optional(),
   restrained: z.enum(["held", "flapping"]).optional(),
+  changedBy: z
+    .strictObject({
+      by: z.string().max(80).optional(),
+      at: z.iso.datetime().optional(),
+      how: z.string(),
+      certainty: z.enum(["certain", "likely", "possible"]),
+    })
+    .optional(),
 });
 
 const outcome = z.strictObject({

@@ -1,3 +1,4 @@
+import { attributionText } from "../../core/attribution.js";
 import type { Value } from "../../core/value.js";
 import type { EnvironmentReports } from "../../operations/diff.js";
 import { show } from "../../reconcile/events.js";
@@ -43,7 +44,18 @@ function environmentText(environment: EnvironmentReport): string {
   const rows = targets.flatMap(findingRows);
   const outcomes = targets.flatMap(outcomeRows);
   if (outcomes.length > 0) parts.push(indent(table({ head: OUTCOME_HEAD, rows: outcomes, shrink: [3, 1] })));
-  if (rows.length > 0) parts.push(indent(table({ head: HEAD, rows, shrink: [4, 3, 1] })));
+  if (rows.length > 0) {
+    const head = headOf(targets);
+    parts.push(
+      indent(
+        table({
+          head,
+          rows: rows.map((row) => row.slice(0, head.length)),
+          shrink: head.length > HEAD.length ? [7, 4, 3, 1] : [4, 3, 1],
+        }),
+      ),
+    );
+  }
   parts.push(...targets.map((target) => indent(remarks(target))));
   const quiet = targets.filter(({ state: one, findings }) => one === "Synced" && findings.length === 0);
   if (quiet.length > 0) parts.push(`  ${paintWord("Synced")}: ${quiet.map((target) => target.name).join(", ")}\n`);
@@ -57,8 +69,14 @@ function heldCount({ targets }: EnvironmentReport): string {
   return held === 0 ? "" : ` (${held} held)`;
 }
 
+/** Who changed it has a column only where that is known of something. */
+function headOf(targets: readonly TargetReport[]): readonly string[] {
+  const known = targets.some(({ findings }) => findings.some(({ changedBy }) => changedBy !== undefined));
+  return known ? [...HEAD, "CHANGED BY"] : HEAD;
+}
+
 function findingRows({ name, findings }: TargetReport): string[][] {
-  return findings.map(({ path, kind, desired, live, severity, actions, restrained }) => [
+  return findings.map(({ path, kind, desired, live, severity, actions, restrained, changedBy }) => [
     name,
     path,
     kind,
@@ -66,6 +84,7 @@ function findingRows({ name, findings }: TargetReport): string[][] {
     shown(live),
     paintWord(severity),
     actions.join(", ") || (restrained ?? "–"),
+    changedBy === undefined ? "" : attributionText(changedBy),
   ]);
 }
 
@@ -101,7 +120,7 @@ function environmentMarkdown(environment: EnvironmentReport): string {
   const { name, revision, state, targets, error } = environment;
   const title = `## ${name}: ${state}${heldCount(environment)}${revision === null ? "" : ` at \`${revision.slice(0, 10)}\``}\n`;
   const rows = targets.flatMap(({ name: target, findings }) =>
-    findings.map(({ path, kind, desired, live, severity, actions, restrained }) => [
+    findings.map(({ path, kind, desired, live, severity, actions, restrained, changedBy }) => [
       target,
       `\`${path}\``,
       kind,
@@ -109,8 +128,10 @@ function environmentMarkdown(environment: EnvironmentReport): string {
       `\`${show(live)}\``,
       severity,
       actions.join(", ") || (restrained ?? ""),
+      changedBy === undefined ? "" : `\`${attributionText(changedBy)}\``,
     ]),
   );
+  const head = headOf(targets);
   const notes = targets.flatMap(({ name: target, findings }) =>
     findings.flatMap(({ path, note }) => (note === undefined ? [] : [`- ${target}: \`${path}\`: ${note}`])),
   );
@@ -124,7 +145,12 @@ function environmentMarkdown(environment: EnvironmentReport): string {
     title,
     "\n",
     body,
-    rows.length === 0 ? "" : markdownTable(HEAD, rows),
+    rows.length === 0
+      ? ""
+      : markdownTable(
+          head,
+          rows.map((row) => row.slice(0, head.length)),
+        ),
     notes.length === 0 ? "" : `\n${notes.map((note) => `${note}\n`).join("")}`,
     faults.map((fault) => `${fault}\n`).join(""),
   ].join("");

@@ -1,3 +1,4 @@
+import { attributionText } from "../../core/attribution.js";
 import type { Severity } from "../../core/policy.js";
 import { followable } from "../html.js";
 import { send } from "../http.js";
@@ -66,7 +67,7 @@ function trigger(message: Message, key: string, incident?: IncidentView): object
 }
 
 function detailsOf(incident: IncidentView, text: string): object {
-  const { environment, target, kind, path, desired, live, rule, since, note } = incident;
+  const { environment, target, kind, path, desired, live, rule, since, note, changedBy } = incident;
   return {
     component: cut(target, 255),
     group: cut(environment, 255),
@@ -77,6 +78,7 @@ function detailsOf(incident: IncidentView, text: string): object {
       live: cut(valueText(live), VALUE),
       rule: cut(rule, VALUE),
       since,
+      ...(changedBy === undefined ? {} : { changed_by: cut(attributionText(changedBy), VALUE) }),
       ...(note === undefined ? {} : { note: cut(note, 3_000) }),
       ...(text === "" ? {} : { text: cut(text, 3_000) }),
     },
