@@ -102,7 +102,7 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
         { name, branch: branch ?? name, connections: rooted(connections, at), secrets },
       ]),
     ),
-    notifiers: readNotifiers(source, data.notifiers),
+    notifiers: readNotifiers(source, data.notifiers, { folder }),
     reports: readReports(source, data.reports, { folder, environments: Object.keys(data.environments) }),
     forge: data.forge,
     source,

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { durationSchema } from "../lib/duration.js";
@@ -38,8 +39,9 @@ export interface NotifierConfig extends Omit<z.output<typeof routingSchema>, "ki
 export function readNotifiers(
   source: CheckedFile,
   given: readonly Readonly<Record<string, unknown>>[],
+  { folder }: { folder: string },
 ): readonly NotifierConfig[] {
-  const notifiers = given.map((entry, index) => readNotifier(source, entry, ["notifiers", index]));
+  const notifiers = given.map((entry, index) => readNotifier(source, entry, { at: ["notifiers", index], folder }));
   const names = notifiers.map(({ name }) => name);
   notifiers.forEach(({ name, escalate, at }, index) => {
     if (names.indexOf(name) !== index) {
@@ -61,7 +63,7 @@ export function readNotifiers(
 function readNotifier(
   source: CheckedFile,
   entry: Readonly<Record<string, unknown>>,
-  at: readonly (string | number)[],
+  { at, folder }: { at: readonly (string | number)[]; folder: string },
 ): NotifierConfig {
   const own = Object.keys(routingSchema.shape);
   const part = (isOwn: boolean) =>
@@ -83,6 +85,16 @@ function readNotifier(
       ),
     });
   }
-  const spec = check(source, { schema: kind.spec, code: "CONFIG_INVALID", at, value: part(false), alsoKnown: own });
+  const value = rooted(part(false), kind.paths ?? [], folder);
+  const spec = check(source, { schema: kind.spec, code: "CONFIG_INVALID", at, value, alsoKnown: own });
   return { ...routing, name, kind, spec, at };
+}
+
+/** Paths are relative to trueup.yaml, wherever the command is run. */
+function rooted(entry: Readonly<Record<string, unknown>>, paths: readonly string[], folder: string) {
+  const resolved = paths.flatMap((key) => {
+    const path = entry[key];
+    return typeof path === "string" && path !== "" ? [[key, resolve(folder, path)] as const] : [];
+  });
+  return { ...entry, ...Object.fromEntries(resolved) };
 }

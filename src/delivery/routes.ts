@@ -96,7 +96,9 @@ interface Window {
 async function guard(window: Window, source: Config["source"], at: NotifierConfig["at"]): Promise<FreezeGuard> {
   const { readFreeze } = await import("../policies/freeze.js");
   try {
-    return readFreeze([window], source, at.map(String));
+    // There, it is one of a list.
+    const place: typeof source.place = ([, ...key]) => source.place([...at, ...key]);
+    return readFreeze([window], { ...source, place }, []);
   } catch (error) {
     throw asConfigError(error, undefined);
   }

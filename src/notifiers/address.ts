@@ -3,6 +3,8 @@ import { z } from "zod";
 /** An address that messages are sent to. User and password in it are refused: `fetch` does not take them. */
 export const httpAddress = z
   .url({ protocol: /^https?$/, error: "must be an http:// or https:// address" })
-  .refine((url) => new URL(url).username === "" && new URL(url).password === "", {
-    error: "must not have a user or password in it",
-  });
+  .refine((url) => !URL.canParse(url) || !hasLogin(new URL(url)), { error: "must not have a user or password in it" });
+
+function hasLogin({ username, password }: URL): boolean {
+  return username !== "" || password !== "";
+}

@@ -56,6 +56,8 @@ export interface NotifierKind<Spec = unknown> {
   readonly kind: string;
   /** What trueup.yaml says of it beside `kind`, `name` and the routing. Strict: unknown keys are errors. */
   readonly spec: z.ZodType<Spec>;
+  /** The keys of it that are paths: trueup.yaml may say them relative to its own folder. */
+  readonly paths?: readonly string[];
   /** Whether messages of one incident are one thread: then no message is about incidents that were opened apart. */
   threads?(spec: Spec): boolean;
   open(spec: Spec): Promise<Notifier>;

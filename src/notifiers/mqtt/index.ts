@@ -5,6 +5,7 @@ import { mqttSpec, type MqttSpec } from "./spec.js";
 export const mqtt: NotifierKind<MqttSpec> = {
   kind: "mqtt",
   spec: mqttSpec,
+  paths: ["ca"],
   async open(spec) {
     const { openMqtt } = await import("./notifier.js");
     return openMqtt(spec);

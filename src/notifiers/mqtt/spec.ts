@@ -9,7 +9,7 @@ export const mqttSpec = z.strictObject({
   username: z.string().optional(),
   password: z.string().optional(),
   /** The path of a PEM file: whom to trust. */
-  ca: z.string().optional(),
+  ca: z.string().min(1).optional(),
   prefix: topicPrefix.default("trueup"),
   /** Where Home Assistant looks for devices. */
   discoveryPrefix: topicPrefix.default("homeassistant"),
