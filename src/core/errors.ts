@@ -29,7 +29,8 @@ export const ERROR_CODES = [
   "STORE_FAILED",
   "STORE_TOO_NEW",
   "STORE_BUSY", // another process holds the embedded store or the lease
-  "GUARD_REFUSED", // blast radius, sudden loss, a freeze, an approval that is missing
+  "GUARD_REFUSED", // blast radius, sudden loss, a freeze
+  "APPROVAL_REQUIRED",
   "DELIVERY_FAILED", // a notifier or forge that may answer later
   "DELIVERY_REFUSED", // a notifier or forge that will never take it
   "ABORTED",

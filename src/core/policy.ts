@@ -34,10 +34,34 @@ export interface BlastRadius {
   readonly atLeast: number;
 }
 
+/** What an approval guard sees of the plan of one target. */
+export interface PlanSummary {
+  readonly environment: string;
+  readonly target: string;
+  readonly targetKind: string;
+  /** The sum of the next three. */
+  readonly changes: number;
+  readonly creates: number;
+  readonly updates: number;
+  readonly removals: number;
+  /** How many of the changes apply what git moved; the others write over drift. */
+  readonly pending: number;
+  /** The worst of the changes'. */
+  readonly severity: Severity;
+}
+
+export interface ApprovalGuard {
+  /** Whether there may be a plan of the target for which it asks. */
+  readonly covers: (environment: string, target: string) => boolean;
+  /** Whether this plan needs a person's approval. */
+  readonly asks: (plan: PlanSummary) => boolean;
+}
+
 export interface Guards {
   readonly flapping: FlappingGuard;
   readonly blastRadius: BlastRadius;
   readonly freeze: FreezeGuard;
+  readonly approval: ApprovalGuard;
   /** Targets whose sudden loss of settings is drift like any other, and not a read that failed. */
   readonly acceptLoss: readonly string[];
 }
@@ -52,6 +76,7 @@ export const DEFAULT_GUARDS: Guards = {
   flapping: { heals: 3, within: 30 * 60_000 },
   blastRadius: { share: 0.3, atLeast: 10 },
   freeze: () => undefined,
+  approval: { covers: () => false, asks: () => false },
   acceptLoss: [],
 };
 

@@ -4,6 +4,7 @@ import { type Place, TrueupError } from "../core/errors.js";
 import { type Action, DEFAULT_GUARDS, type Policy, type Rule, SEVERITIES, type Subject } from "../core/policy.js";
 import { durationSchema } from "../lib/duration.js";
 import { globs } from "../lib/glob.js";
+import { approvalSchema, readApproval } from "./approval.js";
 import { celValue, compileCel, type Condition } from "./cel.js";
 import { freezeSchema, readFreeze } from "./freeze.js";
 
@@ -28,6 +29,7 @@ const guardsSchema = z.strictObject({
   flapping: z.strictObject({ heals: z.int().min(1), within: durationSchema }).optional(),
   blastRadius: z.strictObject({ share: z.number().min(0).max(1), atLeast: z.int().min(1) }).optional(),
   freeze: freezeSchema.optional(),
+  approval: approvalSchema.optional(),
   acceptLoss: z.array(z.string()).optional(),
 });
 
@@ -66,13 +68,17 @@ const FINDING_VARIABLES = {
 export async function readDriftPolicy(text: string, file: string): Promise<SourcedPolicy> {
   const source = parseChecked(text, file, "POLICY_INVALID");
   const data = check(source, { schema: driftSchema, code: "POLICY_INVALID" });
-  const { flapping, freeze, blastRadius, acceptLoss } = data.guards;
+  const { flapping, freeze, approval, blastRadius, acceptLoss } = data.guards;
   return {
     rules: await Promise.all(data.rules.map((rule, index) => readRule(rule, source, index))),
     guards: {
       flapping: flapping ?? DEFAULT_GUARDS.flapping,
       blastRadius: blastRadius ?? DEFAULT_GUARDS.blastRadius,
       freeze: freeze === undefined ? DEFAULT_GUARDS.freeze : readFreeze(freeze, source, ["guards", "freeze"]),
+      approval:
+        approval === undefined
+          ? DEFAULT_GUARDS.approval
+          : await readApproval(approval, source, ["guards", "approval"]),
       acceptLoss: acceptLoss ?? DEFAULT_GUARDS.acceptLoss,
     },
   };

@@ -11,6 +11,16 @@ export const INSERT_EVENTS = `
     WITH ORDINALITY AS new (environment, target, type, path, revision, message, detail, position)
   ORDER BY position`;
 
+/**
+ * Behind `WITH changed AS (…)`: one statement, so that a decision and the event that tells of it are saved together or not at all,
+ * and so that of several controllers that see the same only the one that changes the row tells it. $1 to $7 are `eventColumns()`
+ * of one event, flat.
+ */
+export const TELL_CHANGED = `
+  INSERT INTO trueup.event (environment, target, type, path, revision, message, detail)
+  SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::json FROM changed
+  RETURNING 1`;
+
 const LIST = `
   SELECT id, at, environment, target, type, path, revision, message, detail::text AS detail
   FROM trueup.event

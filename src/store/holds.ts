@@ -1,5 +1,5 @@
 import type { Query } from "./database.js";
-import { eventColumns } from "./history.js";
+import { eventColumns, TELL_CHANGED } from "./history.js";
 import type { Hold, Holds } from "./store.js";
 
 const LIST = `
@@ -7,13 +7,6 @@ const LIST = `
   FROM trueup.hold
   WHERE $1::text IS NULL OR environment = $1
   ORDER BY environment, target, path, source`;
-
-// One statement each, so that a hold and the event that tells of it are saved together or not at all, and so that of several
-// controllers that see the same only the one that changes the row tells it.
-const TELL = `
-  INSERT INTO trueup.event (environment, target, type, path, revision, message, detail)
-  SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::json FROM changed
-  RETURNING 1`;
 
 const SET = `
   WITH changed AS (
@@ -24,7 +17,7 @@ const SET = `
     WHERE (held.owner, held.reason, held.ends_at) IS DISTINCT FROM (excluded.owner, excluded.reason, excluded.ends_at)
     RETURNING 1
   )
-  ${TELL}`;
+  ${TELL_CHANGED}`;
 
 const REMOVE = `
   WITH changed AS (
@@ -32,7 +25,7 @@ const REMOVE = `
     WHERE environment = $8 AND target = $9 AND path = $10 AND source = $11 AND ends_at = $12
     RETURNING 1
   )
-  ${TELL}`;
+  ${TELL_CHANGED}`;
 
 interface Row {
   environment: string;

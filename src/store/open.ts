@@ -1,3 +1,4 @@
+import { approvals } from "./approvals.js";
 import { type Database, queryOf, transactionOf } from "./database.js";
 import { waitForDirectory, type OwnedDirectory } from "./directory-lock.js";
 import { embeddedDatabase } from "./embedded.js";
@@ -13,6 +14,7 @@ import { serverDatabase } from "./server.js";
 import type { Store } from "./store.js";
 import { proposals } from "./proposals.js";
 import { pullRequests } from "./pull-requests.js";
+import { schedules } from "./schedules.js";
 import { suspensions } from "./suspensions.js";
 
 export interface OpenStoreOptions {
@@ -76,10 +78,12 @@ export async function storeOn(
     leases: held,
     suspensions: suspensions(query),
     holds: holds(query),
+    approvals: approvals(query),
     incidents: incidents(query),
     outbox: outbox(query),
     proposals: proposals(query),
     pullRequests: pullRequests(query),
+    schedules: schedules(query, transactionOf(database)),
     // Whoever cleans up twice, on an error and at the end, gets the same answer.
     close: () => (closing ??= held.releaseAll().then(() => database.close())),
   };

@@ -11,10 +11,12 @@ export interface Store {
   readonly leases: Leases;
   readonly suspensions: Suspensions;
   readonly holds: Holds;
+  readonly approvals: Approvals;
   readonly incidents: Incidents;
   readonly outbox: Outbox;
   readonly proposals: Proposals;
   readonly pullRequests: PullRequests;
+  readonly schedules: Schedules;
   close(): Promise<void>;
 }
 
@@ -125,6 +127,29 @@ export interface Holds {
   remove(hold: Omit<Hold, "at" | "owner" | "reason">, event: NewEvent): Promise<boolean>;
 }
 
+/** "This very plan may be written, says who": used once, void when the plan changes. At most one a target. */
+export interface Approval {
+  readonly environment: string;
+  readonly target: string;
+  /** The hash of the plan. */
+  readonly plan: string;
+  /** Whose plan it is, as JSON text, so that it can be made again and compared. */
+  readonly asked: string;
+  readonly by: string;
+  readonly reason?: string;
+  /** ISO 8601, by the store's clock. */
+  readonly at: string;
+}
+
+/** A change comes with the event that tells of it, saved together: of two that see the same change, one makes and tells it. */
+export interface Approvals {
+  list(environment?: string): Promise<readonly Approval[]>;
+  /** Replaces that of another plan of the target; false where the plan was approved already, and nothing is told. */
+  set(approval: Omit<Approval, "at">, event: NewEvent): Promise<boolean>;
+  /** False where the target has none of that plan, and nothing is told. */
+  remove(approval: Pick<Approval, "environment" | "target" | "plan">, event: NewEvent): Promise<boolean>;
+}
+
 export interface Suspensions {
   /** Only those that are in force now. */
   list(): Promise<readonly Suspension[]>;
@@ -203,8 +228,11 @@ export interface ClaimOptions {
   /** Milliseconds after which the claim of a controller that died is void. */
   readonly ttl: number;
   readonly limit: number;
-  /** For a digest: messages that wait for others of the same claim come with them. */
-  readonly together?: boolean;
+  /**
+   * For a digest: those about incidents, those that wait for others of the same claim with them; or those about none, such as
+   * reports, which must not be swallowed by it. Absent: all, one after the other.
+   */
+  readonly only?: "incidents" | "others";
 }
 
 export interface Claim {
@@ -227,6 +255,14 @@ export interface OutboxSummary {
   readonly waiting: number;
   readonly dead: number;
   readonly lastError?: string;
+}
+
+/** What is done by the clock: once for each of its times, however many controllers share the store. Times are ISO 8601. */
+export interface Schedules {
+  /** The latest time that was taken. */
+  last(schedule: string): Promise<string | undefined>;
+  /** Takes a time, and puts its messages into the outbox with it; false where it, or a later one, was taken already. */
+  take(schedule: string, time: string, messages: readonly NewMessage[]): Promise<boolean>;
 }
 
 /** What is known of each target's drift pull request, JSON text; changed together with the events that tell of it. */

@@ -294,6 +294,46 @@ export function describeStore(world: StoreWorld): void {
       });
     });
 
+    describe("approvals", () => {
+      const given = { environment: "prod", target: "settings", plan: "aa11", asked: '{"verb":"pass"}', by: "ada" };
+      const approved = event({ type: "approved" });
+      const told = async () => (await store.history.list({ limit: 10 })).map(({ type }) => type);
+
+      it("come back as they were given, those of one environment or all", async () => {
+        const at = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+        expect(await store.approvals.set({ ...given, reason: "CHG-7" }, approved)).toBe(true);
+        await store.approvals.set({ ...given, environment: "dev" }, approved);
+        expect(await store.approvals.list("prod")).toEqual([{ ...given, reason: "CHG-7", at }]);
+        expect(await store.approvals.list()).toEqual([
+          { ...given, environment: "dev", at },
+          { ...given, reason: "CHG-7", at },
+        ]);
+      });
+
+      it("are of one plan a target: of two that approve it one tells so, and one of another plan replaces it", async () => {
+        const other = await open();
+        const both = await Promise.all([
+          store.approvals.set(given, approved),
+          other.approvals.set({ ...given, by: "bob" }, approved),
+        ]);
+        expect(both.sort()).toEqual([false, true]);
+        expect(await told()).toEqual(["approved"]);
+        expect(await store.approvals.set({ ...given, plan: "bb22" }, approved)).toBe(true);
+        expect(await store.approvals.list()).toMatchObject([{ plan: "bb22", by: "ada" }]);
+      });
+
+      it("end once, and only for the plan that is meant", async () => {
+        await store.approvals.set(given, approved);
+        const other = await open();
+        const used = event({ type: "approval-used" });
+        expect(await store.approvals.remove({ ...given, plan: "bb22" }, used)).toBe(false);
+        const both = await Promise.all([store.approvals.remove(given, used), other.approvals.remove(given, used)]);
+        expect(both.sort()).toEqual([false, true]);
+        expect(await store.approvals.list()).toEqual([]);
+        expect(await told()).toEqual(["approval-used", "approved"]);
+      });
+    });
+
     describe("incidents and the outbox", () => {
       const incident = { fingerprint: "f", environment: "prod", target: "settings", path: "/a", view: "{}" };
       const change = { ...incident, severity: "high", held: false, escalatedAfter: 0, told: ["hook"], openedWith: "x" };

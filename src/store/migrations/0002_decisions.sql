@@ -22,10 +22,11 @@ CREATE TABLE trueup.approval (
   environment  text NOT NULL,
   target       text NOT NULL,
   plan         text NOT NULL,         -- the hash of the plan
+  asked        text NOT NULL,         -- JSON: whose plan it is, so that it can be made again and compared
   approved_by  text NOT NULL,
   reason       text,
   approved_at  timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (environment, target, plan)
+  PRIMARY KEY (environment, target)
 );
 
 CREATE TABLE trueup.incident (
