@@ -38,13 +38,23 @@ export async function deliverDue(delivering: Delivering, signal: AbortSignal): P
   const { outbox, route, holder } = delivering;
   while (!signal.aborted) {
     const by = `${holder} ${randomUUID()}`;
-    const [limit, together] = route.digest ? [DIGEST, true] : [1, false];
-    const claimed = await outbox.claim(route.name, { by, ttl: CLAIM, limit, together });
+    const claimed = await claimNext(outbox, route, { by, ttl: CLAIM });
     if (claimed.length === 0) return undefined;
     const pause = await deliverClaimed(delivering, { by, claimed }, signal);
     if (pause !== undefined) return pause;
   }
   return undefined;
+}
+
+async function claimNext(
+  outbox: Outbox,
+  { name, digest }: Delivering["route"],
+  claim: { readonly by: string; readonly ttl: number },
+): Promise<readonly ClaimedMessage[]> {
+  if (!digest) return outbox.claim(name, { ...claim, limit: 1 });
+  // What is about no incident has its own page, of which a digest would keep the title.
+  const single = await outbox.claim(name, { ...claim, limit: 1, only: "others" });
+  return single.length > 0 ? single : outbox.claim(name, { ...claim, limit: DIGEST, only: "incidents" });
 }
 
 interface Claimed {
@@ -94,7 +104,7 @@ async function deliverClaimed(
 function oneOf(messages: readonly Message[], { digest }: Delivering["route"], thread: string | undefined): Message {
   const [first] = messages;
   if (first === undefined) throw new Error("a claim without a message");
-  if (digest && first.kind !== "test" && first.kind !== "report") {
+  if (digest && first.incidents.length > 0) {
     return digestOf(messages, { id: first.id, at: new Date().toISOString() });
   }
   return thread === undefined ? first : { ...first, thread };

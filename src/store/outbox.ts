@@ -24,7 +24,11 @@ const CLAIM = `
   UPDATE trueup.outbox SET claimed_by = $2, claimed_until = clock_timestamp() + $3 * interval '1 ms'
   WHERE id IN (
     SELECT id FROM trueup.outbox AS due
-    WHERE notifier = $1 AND ${IS_DUE} AND ($5 OR ${IS_FIRST})
+    WHERE notifier = $1 AND ${IS_DUE} AND CASE $5
+      WHEN 'incidents' THEN incidents <> '{}'
+      WHEN 'others' THEN incidents = '{}'
+      ELSE ${IS_FIRST}
+    END
     ORDER BY not_before, id LIMIT $4
     FOR UPDATE SKIP LOCKED
   )
@@ -80,8 +84,8 @@ interface SummaryRow {
 export function outbox(query: Query): Outbox {
   return {
     put: (messages) => putMessages(query, messages),
-    claim: async (notifier, { by, ttl, limit, together = false }) => {
-      const rows = await query<Row>(CLAIM, [notifier, by, ttl, limit, together]);
+    claim: async (notifier, { by, ttl, limit, only = "each" }) => {
+      const rows = await query<Row>(CLAIM, [notifier, by, ttl, limit, only]);
       return rows.map(claimedOf).sort((a, b) => a.row - b.row);
     },
     delivered: async ({ rows, by }, { thread = null, over }) => {

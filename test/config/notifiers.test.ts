@@ -81,7 +81,8 @@ describe("notifiers in trueup.yaml", () => {
       "Europe/Berlin",
       [6, 44],
     ],
-  ])("refuse %s, and say where", async (_, notifiers, message, hint, [line, column]) => {
+  ])("refuse %s, and say where", async (_, notifiers, ...said) => {
+    const [message, hint, [line, column]] = said;
     const error = await fault(notifiers);
     expect(error).toMatchObject({ code: "CONFIG_INVALID", where: { file: join(folder, "trueup.yaml"), line, column } });
     expect(error.message).toContain(message);

@@ -390,6 +390,39 @@ export function describeStore(world: StoreWorld): void {
       });
     });
 
+    describe("a digest's claim", () => {
+      it("takes what is about incidents together, and leaves what is about none to a claim of its own", async () => {
+        const message = (id: string, ...incidents: string[]) => ({ notifier: "hook", id, incidents, message: id });
+        await store.outbox.put([message("1", "a"), message("2"), message("3", "a", "b"), message("4")]);
+        const claim = async (only: "incidents" | "others", limit: number) =>
+          (await store.outbox.claim("hook", { by: "x", ttl: 60_000, limit, only })).map((one) => one.message);
+        expect(await claim("others", 1)).toEqual(["2"]);
+        expect(await claim("incidents", 10)).toEqual(["1", "3"]);
+        expect(await claim("incidents", 10)).toEqual([]);
+        expect(await claim("others", 10)).toEqual(["4"]);
+      });
+    });
+
+    describe("a schedule", () => {
+      const messages = (id: string) => [{ notifier: "mail", id, incidents: [], message: "{}" }];
+      const [monday, tuesday] = ["2026-03-30T05:00:00.000Z", "2026-03-31T05:00:00.000Z"];
+
+      it("has each of its times taken once, with its messages, and no earlier one after it", async () => {
+        expect(await store.schedules.last("week")).toBeUndefined();
+        const others = await Promise.all(Array.from({ length: 4 }, () => open()));
+        const taken = await Promise.all(
+          others.map((one, at) => one.schedules.take("week", monday, messages(`m${at}`))),
+        );
+        expect(taken.filter((one) => one)).toHaveLength(1);
+        expect(await store.outbox.summary()).toMatchObject([{ notifier: "mail", waiting: 1 }]);
+        expect(await store.schedules.take("week", tuesday, [])).toBe(true);
+        expect(await store.schedules.take("week", monday, messages("late"))).toBe(false);
+        expect(await store.schedules.last("week")).toBe(tuesday);
+        expect(await store.schedules.take("month", monday, messages("month"))).toBe(true);
+        expect(await store.outbox.summary()).toMatchObject([{ notifier: "mail", waiting: 2 }]);
+      });
+    });
+
     describe("a lease", () => {
       it("has one holder, by name, until it is released", async () => {
         const other = await open();
