@@ -16,14 +16,15 @@ export interface GitHubOptions {
 /** Longer waits are the caller's: a cycle shall not stand still until GitHub's hour is over. */
 const LONGEST_WAIT_S = 10;
 
-/** An Octokit that waits out short rate limits and tries again after server errors. */
+/** An Octokit that waits out short rate limits and, twice, server errors and answers that were cut off. */
 export async function openClient({ identity, baseUrl }: GitHubOptions): Promise<Octokit> {
   const [{ Octokit }, { throttling }, { retry }] = await Promise.all([
     import("@octokit/rest"),
     import("@octokit/plugin-throttling"),
     import("@octokit/plugin-retry"),
   ]);
-  const Client = Octokit.plugin(throttling, retry);
+  // What comes first is closest to the request: the others see what it throws.
+  const Client = Octokit.plugin(refuseFragments, throttling, retry);
   const waitShortly = (seconds: number, _: object, __: object, retries: number) =>
     seconds <= LONGEST_WAIT_S && retries < 2;
   return new Client({
@@ -31,10 +32,18 @@ export async function openClient({ identity, baseUrl }: GitHubOptions): Promise<
     ...(await authentication(identity)),
     userAgent: "trueup",
     // What the throttling gives up must not be tried again by the other.
-    retry: { doNotRetry: [304, 400, 401, 403, 404, 410, 422, 429, 451] },
+    retry: { retries: 2, doNotRetry: [304, 400, 401, 403, 404, 410, 422, 429, 451] },
     throttle: { onRateLimit: waitShortly, onSecondaryRateLimit: waitShortly },
     // Octokit's own words go to the console, and would hold addresses.
     log: { debug: silent, info: silent, warn: silent, error: silent },
+  });
+}
+
+/** Octokit hands on what has arrived of an answer that was cut off, and any page of HTML, as a text. */
+function refuseFragments(octokit: { readonly hook: Octokit["hook"] }): void {
+  octokit.hook.after("request", ({ status, data }, request) => {
+    if (status === 204 || typeof data !== "string") return;
+    throw Object.assign(new Error("the answer is cut off, or no JSON"), { status: 500, request });
   });
 }
 

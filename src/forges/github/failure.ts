@@ -6,14 +6,18 @@ export function explain(error: unknown, repository: string): TrueupError {
   const status = statusOf(error);
   const details = { cause: error, retryAfter: retryAfterOf(error) };
   if (status === undefined || status === 500) {
-    return new TrueupError("DELIVERY_FAILED", `GitHub did not answer for ${repository}`, details);
+    return new TrueupError("DELIVERY_FAILED", `GitHub did not answer for ${repository}`, {
+      ...details,
+      hint: "it is asked again later; if it never answers, check the network, and that GitHub Enterprise Server's `url` ends in /api/v3",
+    });
   }
   if (status > 500 || status === 429 || isRateLimit(error)) {
     const reason = status > 500 ? `answered ${status}` : "asks for patience: its rate limit is used up";
     return new TrueupError("DELIVERY_FAILED", `GitHub ${reason}`, details);
   }
-  const hint =
-    status === 401
+  const hint = isAboutInstallation(error)
+    ? "check `app` under `forge:` in trueup.yaml: `id` and `privateKey` of one App, and where it is installed as `installation`, not suspended"
+    : status === 401
       ? "correct the token or the App's key under `forge:` in trueup.yaml"
       : status === 403 || status === 404
         ? `let the token or the App read and write contents, issues and pull requests of ${repository}`
@@ -26,6 +30,11 @@ export function statusOf(error: unknown): number | undefined {
   return typeof error.status === "number" ? error.status : undefined;
 }
 
+/** Whether GitHub may have done all the same what was asked. */
+export function isUncertain(error: unknown): boolean {
+  return (statusOf(error) ?? 0) >= 500;
+}
+
 /** The headers of an answer that came as an error, e.g. 304. */
 function headersOf(error: unknown): Readonly<Record<string, unknown>> {
   if (typeof error !== "object" || error === null || !("response" in error)) return {};
@@ -34,10 +43,22 @@ function headersOf(error: unknown): Readonly<Record<string, unknown>> {
   return typeof response.headers === "object" && response.headers !== null ? { ...response.headers } : {};
 }
 
+/** Whether it was GitHub's answer to an App that asked for its token. */
+function isAboutInstallation(error: unknown): boolean {
+  if (typeof error !== "object" || error === null || !("request" in error)) return false;
+  const { request } = error;
+  if (typeof request !== "object" || request === null || !("url" in request)) return false;
+  return typeof request.url === "string" && request.url.endsWith("/access_tokens");
+}
+
 function isRateLimit(error: unknown): boolean {
-  return (
-    statusOf(error) === 403 && (headersOf(error)["x-ratelimit-remaining"] === "0" || "retry-after" in headersOf(error))
-  );
+  const { "x-ratelimit-remaining": remaining, "retry-after": wait } = headersOf(error);
+  return statusOf(error) === 403 && (remaining === "0" || wait !== undefined || isSecondary(error));
+}
+
+/** GitHub's limit of bursts, once called abuse detection: it need not come with a header. */
+function isSecondary(error: unknown): boolean {
+  return /secondary rate limit|abuse detection/i.test(wordsOf(error));
 }
 
 /** https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api */
@@ -47,7 +68,9 @@ function retryAfterOf(error: unknown): number | undefined {
   if (Number.isFinite(seconds)) return seconds * 1000;
   const reset = Number(headers["x-ratelimit-reset"]);
   const exhausted = headers["x-ratelimit-remaining"] === "0" && Number.isFinite(reset);
-  return exhausted ? Math.max(0, reset * 1000 - Date.now()) : undefined;
+  if (exhausted) return Math.max(0, reset * 1000 - Date.now());
+  // "Otherwise, wait for at least one minute before retrying."
+  return isSecondary(error) ? 60_000 : undefined;
 }
 
 function wordsOf(error: unknown): string {
