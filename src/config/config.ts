@@ -35,7 +35,7 @@ const configSchema = z.strictObject({
   environments: z.record(z.string(), environmentSchema),
   /** What the controller writes by itself, by the clock. */
   reports: z.array(reportSchema).default([]),
-  forge: forgeSchema.optional(),
+  forge: forgeSchema,
   notifiers: z.array(z.record(z.string(), z.unknown())).default([]),
 });
 
@@ -59,8 +59,8 @@ export interface Config {
   readonly environments: ReadonlyMap<string, EnvironmentConfig>;
   readonly reports: readonly ReportConfig[];
   readonly notifiers: readonly NotifierConfig[];
-  /** Where drift is proposed; undefined: nowhere. */
-  readonly forge: ForgeSpec | undefined;
+  /** Where drift is proposed. */
+  readonly forge: ForgeSpec;
   readonly source: CheckedFile;
 }
 

@@ -40,6 +40,8 @@ export interface Forge {
   open(request: OpenRequest, signal: AbortSignal): Promise<PullRequest>;
   /** Puts content, comment and closing to it, in this order; what is left out stays. */
   update(number: number, update: PullRequestUpdate, signal: AbortSignal): Promise<void>;
+  /** The page with the history of a file (relative to the repository's top) on that branch; absent where there is none. */
+  historyOf?(branch: string, file: string): string;
   /** Commands since then (ISO 8601), oldest first. */
   commands(number: number, since: string, signal: AbortSignal): Promise<readonly Command[]>;
 }
@@ -55,4 +57,6 @@ export interface PullRequestUpdate {
   readonly content?: PullRequestContent;
   readonly comment?: string;
   readonly close?: true;
+  /** Its base says the same by now: a forge that cannot tell by itself calls it merged. */
+  readonly merged?: true;
 }

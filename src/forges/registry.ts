@@ -15,11 +15,18 @@ const githubSchema = z
   .refine(({ token, app }) => (token === undefined) !== (app === undefined), "give it either a `token` or an `app`");
 
 /** `forge:` of trueup.yaml. */
-export const forgeSchema = z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("local") }), githubSchema]);
+export const forgeSchema = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("local") }),
+    z.strictObject({ kind: z.literal("none") }),
+    githubSchema,
+  ])
+  .default({ kind: "local" });
 export type ForgeSpec = z.output<typeof forgeSchema>;
 
-/** Opens the forge; nothing is asked of it yet. */
-export async function openForge(spec: ForgeSpec, records: PullRequestRecords): Promise<Forge> {
+/** Opens the forge; nothing is asked of it yet. Undefined where nothing is to be proposed. */
+export async function openForge(spec: ForgeSpec, records: PullRequestRecords): Promise<Forge | undefined> {
+  if (spec.kind === "none") return undefined;
   if (spec.kind === "local") return (await import("./local/index.js")).openLocal(records);
   const { openGitHub } = await import("./github/index.js");
   const { repository, url } = spec;

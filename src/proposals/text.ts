@@ -22,11 +22,14 @@ export interface ProposalText {
   readonly settings: readonly ProposedSetting[];
   /** Drifted settings that could not be written back, each with the reason. */
   readonly left: readonly { readonly path: string; readonly reason: string }[];
+  /** Pages with the history of the files that it edits. */
+  readonly histories: readonly { readonly file: string; readonly url: string }[];
 }
 
 /** GitHub takes 65,536 characters; a table beyond this is read by nobody. */
 const ROWS = 100;
 const VALUE = 200;
+const PAGES = 10;
 
 /** Title, labels and body of a drift pull request. Everything from outside stands in `<code>`, where no mark-up and no mention works. */
 export function contentOf(text: ProposalText): PullRequestContent {
@@ -44,7 +47,7 @@ function worstOf(severities: readonly Severity[]): Severity {
   return [...SEVERITIES].reverse().find((severity) => severities.includes(severity)) ?? "low";
 }
 
-function bodyOf({ environment, target, branch, settings, left }: ProposalText): string {
+function bodyOf({ environment, target, branch, settings, left, histories }: ProposalText): string {
   const rows = settings.slice(0, ROWS).map(({ finding, since, place }) => {
     const { path, desired, live, severity, rule, changedBy } = finding;
     const who = changedBy === undefined ? "*unknown*" : code(attributionText(changedBy));
@@ -53,6 +56,7 @@ function bodyOf({ environment, target, branch, settings, left }: ProposalText): 
   });
   const more = settings.length > ROWS ? [`\n… and ${settings.length - ROWS} more: see the files changed.`] : [];
   const others = left.map(({ path, reason }) => `- ${code(path)}: ${code(reason)}`);
+  const pages = histories.slice(0, PAGES).map(({ file, url }) => `<a href="${url}">${code(file)}</a>,`);
   return [
     `The live configuration of ${code(`${environment}/${target}`)} is not what ${code(branch)} says. This pull request writes the live values into git.`,
     "",
@@ -66,7 +70,7 @@ function bodyOf({ environment, target, branch, settings, left }: ProposalText): 
     ...more,
     ...(others.length === 0 ? [] : ["", "Drifted, too, but not written here:", "", ...others]),
     "",
-    `History: \`trueup history ${environment}/${target}\``,
+    ["History:", ...pages, `\`trueup history ${environment}/${target}\``].join(" "),
     "",
   ].join("\n");
 }

@@ -10,8 +10,11 @@ import { reconcileTarget } from "./target.js";
 /** How long one pass gives a forge, in milliseconds; the next one goes on from there. */
 const PATIENCE = 30_000;
 
-/** Until when a session leaves its forge alone, by `performance.now()`: one that is down delays no pass twice. */
-const leftAlone = new WeakMap<Session, number>();
+/**
+ * Until when a session leaves its forge alone, by `performance.now()`, and what it said last: one that is down delays no pass
+ * twice, and is told of once.
+ */
+const leftAlone = new WeakMap<Session, { readonly until: number; readonly said: string }>();
 
 /**
  * One reconcile pass over one target, and then what a forge is for: proposing what drifted, and heeding what a person decided
@@ -19,9 +22,11 @@ const leftAlone = new WeakMap<Session, number>();
  */
 export async function act(pass: TargetPass, target: RenderedTarget, wishes: Wishes): Promise<TargetReport> {
   const report = await reconcileTarget(pass, target, wishes);
-  // What a person asks for now is not what the policy would propose; and without a look there is nothing to say.
+  // Without a look there is nothing to say; and of live values that are kept a person says more soon.
   const looked = report.state !== "Unknown" && report.state !== "Failed" && report.state !== "Suspended";
-  if ("error" in target || !looked || wishes.adopt !== undefined || wishes.heal !== undefined) return report;
+  if ("error" in target || !looked || wishes.adopt !== undefined) return report;
+  // What a person heals may end a pull request; to open one is for the passes that follow the policy.
+  if (wishes.heal !== undefined && pass.proposal === undefined) return report;
   const reversion = await proposed(pass, target, report);
   if (reversion === undefined) return report;
   const heal: Wishes["heal"] = ({ path }) => reversion.settings.has(path);
@@ -32,19 +37,23 @@ export async function act(pass: TargetPass, target: RenderedTarget, wishes: Wish
 
 async function proposed(pass: TargetPass, target: ReadyTarget, report: TargetReport): Promise<Reversion | undefined> {
   const { session, environment, signal } = pass;
-  if ((leftAlone.get(session) ?? 0) > performance.now()) return undefined;
+  const fault = leftAlone.get(session);
+  if (fault !== undefined && fault.until > performance.now()) return undefined;
   try {
     const forge = await session.forge();
     if (forge === undefined) return undefined;
-    return await bounded((stop) => tendProposal({ ...pass, signal: stop }, target, { report, forge }), {
+    const reversion = await bounded((stop) => tendProposal({ ...pass, signal: stop }, target, { report, forge }), {
       ...{ milliseconds: PATIENCE, signal },
       what: "the forge did not answer",
     });
+    leftAlone.delete(session);
+    return reversion;
   } catch (error) {
     signal.throwIfAborted();
     const { code, message, hint, retryAfter } = asTrueupError(error);
-    leftAlone.set(session, performance.now() + (retryAfter ?? session.config.interval));
-    session.log.error({ environment: environment.name, target: target.name, event: "propose", code, hint }, message);
+    leftAlone.set(session, { until: performance.now() + (retryAfter ?? session.config.interval), said: message });
+    const level = fault?.said === message ? "debug" : "error";
+    session.log[level]({ environment: environment.name, target: target.name, event: "propose", code, hint }, message);
     return undefined;
   }
 }

@@ -126,15 +126,21 @@ export function failedEnvironment(name: string, revision: string | undefined, er
   return { name, revision: revision ?? null, state: "Failed", error: reportError(known, place), targets: [] };
 }
 
-/** What the store knows of an environment: one query for the records, one for the suspensions, one for the holds. */
+/** What the store knows of an environment: a query for the records, the suspensions, the holds and the pull requests each. */
 export async function knowledge(session: Session, environment: string) {
   const store = await session.store();
-  const [records, suspensions, holds] = await Promise.all([
+  const [records, suspensions, holds, proposals] = await Promise.all([
     store.records.load(environment),
     store.suspensions.list(),
     store.holds.list(environment),
+    store.proposals.load(environment),
   ]);
-  return { records, holds, suspended: suspensions.some((suspension) => suspension.environment === environment) };
+  return {
+    records,
+    holds,
+    proposals,
+    suspended: suspensions.some((suspension) => suspension.environment === environment),
+  };
 }
 
 export interface TargetPassOptions {
@@ -147,9 +153,10 @@ export interface TargetPassOptions {
 /** What a pass over one target works with, of what is known of its environment. */
 export function targetPass(session: Session, { environment, target, known, signal }: TargetPassOptions): TargetPass {
   const record = known.records.get(target.name);
+  const proposal = known.proposals.get(target.name);
   const { suspended, holds } = known;
   const held = heldBack({ environment, target, stored: holds, now: new Date().toISOString() });
-  return { session, environment, record, suspended, holds, restraints: [held], signal };
+  return { session, environment, record, suspended, holds, restraints: [held], proposal, signal };
 }
 
 function choose(environment: RenderedEnvironment, wanted: readonly string[] | undefined): readonly RenderedTarget[] {

@@ -19,6 +19,8 @@ export interface TargetPass {
   readonly restraints: readonly Restraint[];
   /** The environment's holds as the store has them. */
   readonly holds: readonly Hold[];
+  /** What the store has of its drift pull request: see `proposal-desk.ts`. */
+  readonly proposal: string | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -43,7 +43,7 @@ export interface Session {
   routes(): Promise<readonly Route[]>;
   /** The open notifier; opened anew when trueup.yaml was read again. */
   notifier(route: Route): Promise<Notifier>;
-  /** Where drift is proposed; undefined where trueup.yaml names no forge. */
+  /** Where drift is proposed; undefined where trueup.yaml says nowhere. */
   forge(): Promise<Forge | undefined>;
   /** Rings when something was saved: a state that changed, a message to be sent. */
   readonly news: Bell;
@@ -83,7 +83,7 @@ export function openSession(options: SessionOptions): Session {
     return openStore({ url, stateDirectory, lock: options.lock, signal: options.stop });
   });
   let hash: Hash | undefined;
-  let forge: { readonly spec: ForgeSpec; readonly opened: Promise<Forge> } | undefined;
+  let forge: { readonly spec: ForgeSpec; readonly opened: Promise<Forge | undefined> } | undefined;
   let routes: Promise<readonly Route[]> | undefined;
   const notifiers = new Map<Route, Promise<Notifier>>();
   const targets = new Map<string, { readonly key: string; readonly target: Promise<Target> }>();
@@ -137,7 +137,6 @@ export function openSession(options: SessionOptions): Session {
     },
     async forge() {
       const { forge: spec } = config;
-      if (spec === undefined) return undefined;
       if (forge?.spec !== spec) {
         const opening = Promise.all([import("../forges/registry.js"), store.get()]);
         forge = { spec, opened: opening.then(([{ openForge }, { pullRequests }]) => openForge(spec, pullRequests)) };

@@ -82,7 +82,7 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
     git("update-ref", "refs/heads/prod", HEAD);
     expect((await cycle()).state).toBe("Synced");
     await cycle();
-    expect((await pull())?.state).toBe(kind === "github" ? "merged" : "closed");
+    expect((await pull())?.state).toBe("merged");
     expect(await types()).toEqual(expect.arrayContaining(["drifted", "proposed", "resolved"]));
     expect(readFileSync(live(), "utf8")).toContain("pool: 25");
   });
@@ -169,6 +169,6 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
     const context = { signal: new AbortController().signal, progress: () => undefined };
     await adopt.run(session, args, context);
     expect((await cycle()).state).toBe("Synced");
-    expect((await pull())?.state).toBe("closed");
+    expect((await pull())?.state).toBe(kind === "github" ? "closed" : "merged");
   });
 });

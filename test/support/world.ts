@@ -23,6 +23,7 @@ export interface WorldOptions {
   readonly branches?: Readonly<Record<string, string>>;
   readonly interval?: string;
   readonly concurrency?: number;
+  /** Default: none. Null: as where trueup.yaml says nothing of it. */
   readonly forge?: unknown;
   /** In place of the repository's folder. */
   readonly url?: string;
@@ -73,13 +74,13 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
 
   const configure: World["configure"] = (given) => {
     const { environments = ["prod"], branches = {}, interval = "1m" } = given;
-    const { connections = {}, store, concurrency, url, forge } = given;
+    const { connections = {}, store, concurrency, url, forge = { kind: "none" } } = given;
     const file = {
       repository: { url: url ?? repository.folder },
       interval,
       stateDirectory,
       ...(store === undefined ? {} : { store }),
-      ...(forge === undefined ? {} : { forge }),
+      ...(forge === null ? {} : { forge }),
       ...(concurrency === undefined ? {} : { concurrency }),
       environments: Object.fromEntries(
         environments.map((name) => [

@@ -25,6 +25,8 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
   };
   const newest = newestOf(octokit, repository);
   return {
+    historyOf: (branch, file) =>
+      `${webOf(options.baseUrl)}/${options.repository}/commits/${encoded(`${branch}/${file}`)}`,
     find: (head, signal) =>
       asking(async () => {
         const found = await newest(head, signal);
@@ -42,6 +44,16 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
     commands: (number, since, signal) =>
       asking(() => commandsOf(octokit, repository, { number, since, signal }), signal),
   };
+}
+
+/** Where people look, by where programs ask: `https://host/api/v3`, or `https://api.host` where GitHub hosts it. */
+function webOf(baseUrl = "https://api.github.com"): string {
+  const { protocol, host } = new URL(baseUrl);
+  return `${protocol}//${host.replace(/^api\.(?=github\.com$|.*\.ghe\.com$)/, "")}`;
+}
+
+function encoded(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
 }
 
 /** Asked every cycle: where nothing changed GitHub answers 304, which costs nothing of the rate limit. */
@@ -159,8 +171,8 @@ async function askForReviews(
     try {
       await octokit.rest.pulls.requestReviewers({ ...repository, pull_number: number, ...wanted, request: { signal } });
     } catch (error) {
-      // 422: no collaborator, or the author. CODEOWNERS may name whoever it likes.
-      if (statusOf(error) !== 422) throw error;
+      // No collaborator, the author, or a team that the token may not see: CODEOWNERS may name whoever it likes.
+      if (![403, 404, 422].includes(statusOf(error) ?? 0)) throw error;
     }
   }
 }

@@ -12,17 +12,18 @@ export interface PullRequestRecords {
 
 /**
  * No forge but the repository: the branch is in it, the pull request in the store, and a person decides with `trueup adopt`
- * and `trueup revert`. Both end the drift, and with it the pull request: nobody merges or closes it here.
+ * and `trueup revert`. Both end the drift, and with it the pull request.
  */
 export function openLocal(records: PullRequestRecords): Forge {
   return {
     find: (head) => records.find(head),
     open: ({ head, title, body }) => records.add(head, { url: `branch ${head}`, title, body, state: "open" }),
-    async update(number, { content, close }) {
+    async update(number, { content, close, merged }) {
       const found = await records.get(number);
       if (found === undefined) return;
       const { title, body } = content ?? found;
-      await records.put({ ...found, title, body, state: close === true ? "closed" : found.state });
+      const state = close !== true ? found.state : merged === true ? "merged" : "closed";
+      await records.put({ ...found, title, body, state });
     },
     commands: () => Promise.resolve([]),
   };

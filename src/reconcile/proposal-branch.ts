@@ -1,0 +1,120 @@
+import { posix } from "node:path";
+import { TrueupError } from "../core/errors.js";
+import { CODEOWNERS, reviewersOf } from "../proposals/reviewers.js";
+import { contentOf } from "../proposals/text.js";
+import type { ReadyTarget } from "../render/rendered.js";
+import { adoptionOf } from "./adopt.js";
+import type { TargetPass } from "./pass.js";
+import { type Desk, type Kept, markerOf, type Weighed } from "./proposal-desk.js";
+
+const UNWRITABLE = "What drifted now cannot be written into git: nothing is left to merge here.";
+
+/**
+ * Brings the branch and the pull request to what drifted now; opens it where there is none.
+ * @throws TrueupError of git and of the forge
+ */
+export async function put(
+  pass: TargetPass,
+  target: ReadyTarget,
+  { desk, forge, drift, pull: found, proposable }: Weighed,
+): Promise<void> {
+  const { session, environment, signal } = pass;
+  const { name, revision } = environment;
+  const pull = found?.state === "open" ? found : undefined;
+  const source = await session.source();
+  const snapshot = await source.read(revision, ["environments", "policies"], signal);
+  const { files, settings } = await adoptionOf(pass, {
+    ...{ target, snapshot, layer: undefined },
+    wanted: (path) => Object.hasOwn(drift, path),
+  });
+  const places = new Map(settings.flatMap(({ path, where }) => (where === undefined ? [] : [[path, where] as const])));
+  const left = settings.flatMap(({ path, error }) => (error === undefined ? [] : [{ path, reason: error.message }]));
+  const now = new Date().toISOString();
+  const since = Object.fromEntries(Object.keys(drift).map((path) => [path, desk.known?.since[path] ?? now]));
+  const kept: Kept = { settings: drift, closing: false, base: revision, since };
+  // Nothing that git can hold: there is nothing to merge. What is open is closed, for it says what is no more.
+  if (files.size === 0) {
+    if (pull !== undefined) await forge.update(pull.number, { comment: UNWRITABLE, close: true }, signal);
+    await clearBranch(pass, desk);
+    const reasons = left.map(({ path, reason }) => `${path}: ${reason}`);
+    const reason = `nothing of the drift can be written into git: ${reasons.join("; ")}`;
+    const stuck = { drift: markerOf(drift), revision, reason };
+    return desk.keep({ ...kept, stuck, closing: true }, { type: "unproposable", message: reason });
+  }
+  const { branch = name } = session.config.environments.get(name) ?? {};
+  const edited = [...files.keys()].map((file) => posix.join(session.config.repository.path, file));
+  const content = contentOf({
+    ...{ environment: name, target: target.name, branch, left },
+    settings: proposable.flatMap((finding) => {
+      const place = places.get(finding.path);
+      return place === undefined ? [] : [{ finding, since: since[finding.path] ?? now, place }];
+    }),
+    histories: edited.flatMap((file) => {
+      const url = forge.historyOf?.(branch, file);
+      return url === undefined ? [] : [{ file, url }];
+    }),
+  });
+  const body = `${content.body}\n${markerOf(drift)}\n`;
+  const onto = source.tip(desk.head);
+  const message = `Adopt live values of ${name}/${target.name}\n\nProposed by Trueup, because they drifted.\n`;
+  const commit = await source.commit(
+    { branch: desk.head, parent: revision, files, message, ...(onto === undefined ? {} : { onto }) },
+    signal,
+  );
+  // Kept before it is opened: a crash in between finds the branch, and no pull request.
+  await desk.keep({ ...kept, commit, ...(pull && { number: pull.number, url: pull.url }) });
+  if (pull === undefined) {
+    const codeowners = await source.readFirst(revision, CODEOWNERS, signal);
+    const reviewers = codeowners === undefined ? [] : reviewersOf(codeowners, edited);
+    const { number, url } = await forge.open({ ...content, body, head: desk.head, base: branch, reviewers }, signal);
+    const how = session.config.forge.kind === "local" ? decisions(`${name}/${target.name}`) : "";
+    const event = { type: "proposed", message: `proposed the live values: ${url}${how}` };
+    return desk.keep({ ...kept, commit, number, url }, event);
+  }
+  const { number, url } = pull;
+  await forge.update(number, { content: { ...content, body } }, signal);
+  const isSame = desk.known !== undefined && markerOf(desk.known.settings) === markerOf(drift);
+  const why = isSame ? `${branch} moved` : "the drift changed";
+  return desk.keep({ ...kept, commit, number, url }, { type: "proposal-updated", message: `${why}: updated ${url}` });
+}
+
+/** How a pull request is decided that no web page shows. */
+function decisions(subject: string): string {
+  return `; merge it, or decide with \`trueup adopt ${subject}\` or \`trueup revert ${subject}\``;
+}
+
+/** Whether the environment's revision has what the pull request was to bring, whichever way it came there. */
+export async function isInGit({ session, environment, signal }: TargetPass, known: Kept | undefined): Promise<boolean> {
+  if (known?.commit === undefined || known.base === environment.revision) return false;
+  const source = await session.source();
+  const { commit } = known;
+  const isThere = await source.resolve(commit).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return false;
+  if ((await source.lineage.base(commit, environment.revision, signal)) === commit) return true;
+  const read = (revision: string) => source.read(revision, ["environments"], signal);
+  const [before, proposed, now] = await Promise.all([read(known.base), read(commit), read(environment.revision)]);
+  const changed = [...proposed].filter(([path, { id }]) => before.get(path)?.id !== id);
+  return changed.length > 0 && changed.every(([path, { id }]) => now.get(path)?.id === id);
+}
+
+/** Removes the branch of a pull request that is over, where it still is as we left it. What somebody added to it stays. */
+export async function clearBranch(
+  { session, environment, signal }: TargetPass,
+  { head, known }: Pick<Desk, "head" | "known">,
+): Promise<void> {
+  const source = await session.source();
+  const at = source.tip(head);
+  if (at === undefined || at !== known?.commit) return;
+  try {
+    await source.remove(head, at, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    // What may pass is tried again with the next pass.
+    if (!(error instanceof TrueupError) || error.code === "CONNECTION_FAILED") throw error;
+    const { code, hint, message } = error;
+    session.log.warn({ environment: environment.name, event: "branch-left", code, hint }, message);
+  }
+}
