@@ -38,7 +38,7 @@ interface Window {
  *
  * @throws TrueupError POLICY_INVALID with the place; `at` is where the list stands in the file.
  */
-export function readFreeze(specs: FreezeSpecs, source: CheckedFile, at: readonly string[]): FreezeGuard {
+export function readFreeze(specs: FreezeSpecs, source: CheckedFile, at: readonly (string | number)[]): FreezeGuard {
   const windows = specs.map((spec, index): Window => {
     const { kind, cron, timezone, duration, environment } = spec;
     const schedule = readSchedule(spec, { source, at: [...at, index] });

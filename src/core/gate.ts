@@ -1,0 +1,34 @@
+/** What a gate says of a revision. `waived`: a person let it through, with a reason. */
+export type GateState = "passed" | "waived" | "pending" | "failed";
+
+export interface GateVerdict {
+  readonly state: Exclude<GateState, "waived">;
+  /** A sentence for a person: what it waits for, what it found. */
+  readonly reason: string;
+}
+
+/** One gate of a hop, judged. */
+export interface JudgedGate {
+  readonly name: string;
+  readonly state: GateState;
+  readonly reason: string;
+}
+
+export interface Waiver {
+  readonly gate: string;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** A waiver lets a gate through that has not passed by itself; one that has is only passed. */
+export function judged(name: string, { state, reason }: GateVerdict, waivers: readonly Waiver[]): JudgedGate {
+  const waiver = state === "passed" ? undefined : waivers.find(({ gate }) => gate === name);
+  if (waiver === undefined) return { name, state, reason };
+  return { name, state: "waived", reason: `${waiver.by} waived it: ${waiver.reason} (${reason})` };
+}
+
+/** What all gates together say: one that failed fails all, one that waits lets all wait. */
+export function together(gates: readonly JudgedGate[]): "passed" | "pending" | "failed" {
+  if (gates.some(({ state }) => state === "failed")) return "failed";
+  return gates.some(({ state }) => state === "pending") ? "pending" : "passed";
+}

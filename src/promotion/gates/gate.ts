@@ -1,0 +1,60 @@
+import type { z } from "zod";
+import type { CheckedFile } from "../../config/checked.js";
+import type { GateVerdict } from "../../core/gate.js";
+import type { Severity } from "../../core/policy.js";
+
+/** A condition on a revision that is to reach an environment. Every implementation passes `test/contract/gate.ts`. */
+export interface Gate {
+  /** As it is shown, waived and, on a forge, reported. */
+  readonly name: string;
+  /**
+   * Judges the revision by facts. What cannot be known now is `pending`, never `failed`: a transient error ends no promotion.
+   * Throws only the signal's reason.
+   */
+  check(facts: Facts, signal: AbortSignal): Promise<GateVerdict>;
+}
+
+/** One kind of gate: `- <kind>: <spec>` in policies/promotion.yaml. */
+export interface GateKind<Spec = unknown> {
+  readonly kind: string;
+  readonly schema: z.ZodType<Spec>;
+  /** @throws TrueupError POLICY_INVALID with the place */
+  open(spec: Spec, at: GatePlace): Promise<Gate> | Gate;
+}
+
+/** Where the gate's spec stands in the file. */
+export interface GatePlace {
+  readonly source: CheckedFile;
+  readonly path: readonly (string | number)[];
+}
+
+/** What gates may know of a promotion. What is costly is asked for. */
+export interface Facts {
+  readonly from: string;
+  readonly to: string;
+  /** The commit that is to travel. */
+  readonly revision: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** How the environment that it comes from stands to that revision. */
+  readonly source: SourceFacts;
+  /** When the newest drift at or above the severity in the source environment ended, since then; `open` where one has not. */
+  lastDrift(severity: Severity, since: number): Promise<number | "open" | undefined>;
+  /** Who approved this very revision. */
+  approvals(): Promise<readonly Approver[]>;
+  /** What is said of the commit on the forge, by name; undefined where there is no forge to ask. */
+  checks(): Promise<ReadonlyMap<string, "pending" | "passed" | "failed"> | undefined>;
+}
+
+export interface SourceFacts {
+  /** The targets that are not in sync at the revision, each with the reason. Empty: what was tested is what is running. */
+  readonly apart: readonly { readonly target: string; readonly why: string }[];
+  /** Milliseconds since 1970: since when the environment was first in sync at the revision; undefined: it never was. */
+  readonly since: number | undefined;
+}
+
+export interface Approver {
+  readonly login: string;
+  /** `org/team`, where the forge tells. */
+  readonly teams: readonly string[];
+}

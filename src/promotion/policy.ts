@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { check, type CheckedFile, parseChecked } from "../config/checked.js";
+import { TrueupError } from "../core/errors.js";
+import { suggestion } from "../lib/suggest.js";
+import type { Gate } from "./gates/gate.js";
+import { gateKinds } from "./gates/registry.js";
+import { synced } from "./gates/synced.js";
+
+const hopSchema = z.strictObject({
+  /** Whether it goes by itself once all gates have passed. */
+  auto: z.boolean().default(false),
+  merge: z.enum(["direct", "pull-request"]).default("pull-request"),
+  gates: z.array(z.record(z.string(), z.unknown())).default([]),
+});
+
+const promotionSchema = z.strictObject({
+  order: z.array(z.string().min(1)).min(2),
+  /** By the environment that is promoted into. */
+  into: z.record(z.string(), hopSchema).default({}),
+});
+
+/** One step of the order: what is promoted from one environment into the next, and on which conditions. */
+export interface Hop {
+  readonly from: string;
+  readonly to: string;
+  readonly auto: boolean;
+  readonly merge: "direct" | "pull-request";
+  /** `synced` first: no policy can leave it out. */
+  readonly gates: readonly Gate[];
+}
+
+export interface PromotionPolicy {
+  readonly order: readonly string[];
+  readonly hops: readonly Hop[];
+}
+
+/** Reads `policies/promotion.yaml`. @throws TrueupError POLICY_INVALID with the place */
+export async function readPromotionPolicy(text: string, file: string): Promise<PromotionPolicy> {
+  const source = parseChecked(text, file, "POLICY_INVALID");
+  const { order, into } = check(source, { schema: promotionSchema, code: "POLICY_INVALID" });
+  order.forEach((name, index) => {
+    if (order.indexOf(name) === index) return;
+    throw new TrueupError("POLICY_INVALID", `\`${name}\` stands twice in the order`, {
+      where: source.place(["order", index]),
+      hint: "a revision travels through each environment once",
+    });
+  });
+  const [first, ...later] = order;
+  for (const name of Object.keys(into)) {
+    if (later.includes(name)) continue;
+    const isFirst = name === first;
+    throw new TrueupError(
+      "POLICY_INVALID",
+      isFirst ? `nothing is promoted into ${name}` : `\`${name}\` is not in the order`,
+      {
+        where: source.place(["into", name]),
+        hint: isFirst ? "it is the first of the order" : suggestion(name, later),
+      },
+    );
+  }
+  const hops = later.map(async (to, index): Promise<Hop> => {
+    const { auto, merge, gates } = hopSchema.parse(into[to] ?? {});
+    const opened = await Promise.all(
+      gates.map((spec, position) => openGate(spec, { source, path: ["into", to, "gates", position] })),
+    );
+    distinct(opened, { source, path: ["into", to, "gates"] });
+    return { from: order[index] ?? "", to, auto, merge, gates: [synced, ...opened] };
+  });
+  return { order, hops: await Promise.all(hops) };
+}
+
+interface At {
+  readonly source: CheckedFile;
+  readonly path: readonly (string | number)[];
+}
+
+async function openGate(spec: Readonly<Record<string, unknown>>, { source, path }: At): Promise<Gate> {
+  const kinds = gateKinds.map(({ kind }) => kind);
+  const [kind = "", ...others] = Object.keys(spec);
+  const found = gateKinds.find((candidate) => candidate.kind === kind);
+  if (found === undefined) {
+    throw new TrueupError("POLICY_INVALID", kind === "" ? "a gate says nothing" : `there is no gate \`${kind}\``, {
+      where: source.place([...path, kind]),
+      hint: suggestion(kind, kinds),
+    });
+  }
+  const [other] = others;
+  if (other !== undefined) {
+    throw new TrueupError("POLICY_INVALID", `a gate is one thing: \`${kind}\` and \`${other}\` are two`, {
+      where: source.place([...path, other]),
+      hint: `begin another gate with \`- ${other}:\``,
+    });
+  }
+  const at = [...path, kind];
+  const checked = check(source, { schema: found.schema, code: "POLICY_INVALID", value: spec[kind], at });
+  return found.open(checked, { source, path: at });
+}
+
+/** A gate is waived by its name. */
+function distinct(gates: readonly Gate[], { source, path }: At): void {
+  gates.forEach(({ name }, index) => {
+    if (gates.findIndex((gate) => gate.name === name) === index && name !== synced.name) return;
+    throw new TrueupError("POLICY_INVALID", `the gate \`${name}\` is there twice`, {
+      where: source.place([...path, index]),
+      hint: "write both conditions into one",
+    });
+  });
+}

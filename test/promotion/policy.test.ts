@@ -1,0 +1,158 @@
+import { describe, expect, it } from "vitest";
+import type { GateVerdict } from "../../src/core/gate.js";
+import type { Facts } from "../../src/promotion/gates/gate.js";
+import { readPromotionPolicy } from "../../src/promotion/policy.js";
+
+const FILE = "policies/promotion.yaml";
+const HOUR = 3_600_000;
+const NOW = Date.parse("2026-11-20T20:00:00Z"); // a Friday
+const never = new AbortController().signal;
+
+const facts: Facts = {
+  ...{ from: "dev", to: "staging", revision: "1a2b3c4d5e6f7a8b", now: NOW },
+  source: { apart: [], since: NOW - 2 * HOUR },
+  lastDrift: () => Promise.resolve(undefined),
+  approvals: () => Promise.resolve([]),
+  checks: () => Promise.resolve(new Map()),
+};
+
+/** What a gate written as YAML says of these facts. */
+async function says(gate: string, given: Partial<Facts> = {}): Promise<GateVerdict | undefined> {
+  const text = `order: [dev, staging]\ninto:\n  staging:\n    gates:\n      - ${gate}\n`;
+  const { hops } = await readPromotionPolicy(text, FILE);
+  return hops[0]?.gates.at(-1)?.check({ ...facts, ...given }, never);
+}
+
+describe("policies/promotion.yaml", () => {
+  it("is hops in order, with a pull request, by hand and in sync where it says nothing else", async () => {
+    const { hops } = await readPromotionPolicy(
+      "order: [dev, staging, prod]\ninto: { prod: { auto: true, merge: direct } }\n",
+      FILE,
+    );
+    expect(hops.map(({ gates, ...hop }) => [hop, gates.map(({ name }) => name)])).toEqual([
+      [{ from: "dev", to: "staging", auto: false, merge: "pull-request" }, ["synced"]],
+      [{ from: "staging", to: "prod", auto: true, merge: "direct" }, ["synced"]],
+    ]);
+  });
+
+  it.each([
+    ["order: [dev]\n", "1:1", /order/],
+    ["order: [dev, dev]\n", "1:14", /`dev` stands twice/],
+    ["order: [dev, prod]\ninto: { prdo: {} }\n", "2:9", /`prdo` is not in the order/],
+    ["order: [dev, prod]\ninto: { dev: {} }\n", "2:9", /nothing is promoted into dev/],
+    ["order: [dev, prod]\ninto: { prod: { gates: [ { soack: { for: 1h } } ] } }\n", "2:28", /no gate `soack`/],
+    ["order: [dev, prod]\ninto: { prod: { gates: [ { soak: { for: 1h }, checks: [a] } ] } }\n", "2:47", /are two/],
+    ["order: [dev, prod]\ninto: { prod: { gates: [ { soak: { for: soon } } ] } }\n", "2:41", /duration/],
+    [
+      "order: [dev, prod]\ninto: { prod: { gates: [ { checks: [a] }, { checks: [b] } ] } }\n",
+      "2:43",
+      /`checks` is there twice/,
+    ],
+    [
+      "order: [dev, prod]\ninto: { prod: { gates: [ { freeze: [ { cron: 'x', duration: 1h } ] } ] } }\n",
+      "2:46",
+      /cron|`x`/,
+    ],
+    ["order: [dev, prod]\ninto: { prod: { outo: true } }\n", "2:23", /unknown key `outo`/],
+  ])("refuses %j at %s", async (text, place, message) => {
+    const fault = await readPromotionPolicy(text, FILE).catch((error: unknown) => error);
+    expect(fault).toMatchObject({ code: "POLICY_INVALID", message: expect.stringMatching(message) as string });
+    expect(fault).toHaveProperty("where.file", FILE);
+    const { line, column } = (fault as { where: { line: number; column: number } }).where;
+    expect(`${line}:${column}`).toBe(place);
+  });
+});
+
+describe("the gate `synced`", () => {
+  it("names the targets that are apart, and waits", async () => {
+    const { hops } = await readPromotionPolicy("order: [dev, staging]\n", FILE);
+    const apart = ["a", "b", "c", "d", "e"].map((target) => ({ target, why: "is Drifted" }));
+    expect(await hops[0]?.gates[0]?.check({ ...facts, source: { apart, since: undefined } }, never)).toEqual({
+      state: "pending",
+      reason: "dev is not in sync at 1a2b3c4d5e: a is Drifted, b is Drifted, c is Drifted, 2 more",
+    });
+    expect(await hops[0]?.gates[0]?.check(facts, never)).toMatchObject({ state: "passed" });
+  });
+});
+
+describe("the gate `soak`", () => {
+  const drift = (last: number | "open" | undefined) => ({ lastDrift: () => Promise.resolve(last) });
+  it.each([
+    ["soak: { for: 2h }", {}, "passed", "2 h since dev is in sync at 1a2b3c4d5e"],
+    ["soak: { for: 3h }", {}, "pending", "60 min of 3 h left"],
+    [
+      "soak: { for: 2h }",
+      { source: { apart: [], since: undefined } },
+      "pending",
+      "dev was never in sync at 1a2b3c4d5e",
+    ],
+    ["soak: { for: 2h }", drift("open"), "pending", "dev has open drift of medium or worse"],
+    ["soak: { for: 2h }", drift(NOW - HOUR), "pending", "60 min of 2 h left"],
+    ["soak: { for: 1h }", drift(NOW - HOUR), "passed", "60 min since the last drift in dev ended"],
+  ])("%s with %j: %s", async (gate, given, state, reason) => {
+    expect(await says(gate, given)).toEqual({ state, reason });
+  });
+  it("asks for drift of its severity, since the revision runs", async () => {
+    const asked: unknown[] = [];
+    const lastDrift: Facts["lastDrift"] = (...question) => {
+      asked.push(question);
+      return Promise.resolve(undefined);
+    };
+    await says("soak: { for: 2h, severity: high }", { lastDrift });
+    expect(asked).toEqual([["high", NOW - 2 * HOUR]]);
+  });
+});
+
+describe("the gate `approvals`", () => {
+  const by = (...logins: string[]) => ({
+    approvals: () => Promise.resolve(logins.map((login) => ({ login, teams: login === "bob" ? ["acme/ops"] : [] }))),
+  });
+  it.each([
+    ["approvals: {}", by(), "pending", "approved by nobody yet; 1 more needed"],
+    ["approvals: {}", by("ann"), "passed", "approved by ann"],
+    ["approvals: { count: 2 }", by("ann", "ann"), "pending", "approved by ann; 1 more needed"],
+    [
+      "approvals: { by: [carl, '@acme/ops'] }",
+      by("ann"),
+      "pending",
+      "approved by nobody yet; 1 more of carl, @acme/ops needed",
+    ],
+    ["approvals: { by: [carl, '@acme/ops'] }", by("ann", "bob"), "passed", "approved by bob"],
+    ["approvals: { by: [Carl] }", by("carl"), "passed", "approved by carl"],
+  ])("%s: %s", async (gate, given, state, reason) => {
+    expect(await says(gate, given)).toEqual({ state, reason });
+  });
+});
+
+describe("the gate `checks`", () => {
+  const are = (states: Readonly<Record<string, "pending" | "passed" | "failed">>) => ({
+    checks: () => Promise.resolve(new Map(Object.entries(states))),
+  });
+  it.each([
+    ["checks: [build]", are({ build: "passed" }), "passed", "build passed"],
+    ["checks: [build, lint]", are({ build: "passed" }), "pending", "waits for lint"],
+    ["checks: [build, lint]", are({ build: "failed" }), "failed", "build failed"],
+    [
+      "checks: [build]",
+      { checks: () => Promise.resolve(undefined) },
+      "failed",
+      "there is no forge that could tell of checks: set `forge` in trueup.yaml",
+    ],
+  ])("%s with %j: %s", async (gate, given, state, reason) => {
+    expect(await says(gate, given)).toEqual({ state, reason });
+  });
+});
+
+describe("the gate `freeze`", () => {
+  const gate = "freeze: [ { cron: '0 18 * * 5', duration: 62h } ]";
+  it("waits while a window is open, and says until when", async () => {
+    expect(await says(gate)).toMatchObject({
+      state: "pending",
+      reason: expect.stringContaining("until 2026-11-23T08:00:00Z") as string,
+    });
+    expect(await says(gate, { now: NOW + 70 * HOUR })).toEqual({ state: "passed", reason: "no freeze window is open" });
+    expect(await says("freeze: [ { cron: '0 18 * * 5', duration: 62h, environment: prod } ]")).toMatchObject({
+      state: "passed",
+    });
+  });
+});
