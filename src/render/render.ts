@@ -15,6 +15,7 @@ import { readHolds } from "./holds-file.js";
 import { mergeTarget } from "./layers.js";
 import type { RenderedEnvironment, RenderedTarget } from "./rendered.js";
 import { compileSchema } from "./schema.js";
+import { secretPlaces } from "./secret-places.js";
 import type { Snapshot } from "./snapshot.js";
 import { secretNames, substitute } from "./text.js";
 
@@ -99,7 +100,7 @@ async function renderDeclared(
     tags: rest["tags"] === "keep" ? "keep" : "refuse",
     manyDocuments: kind.manyDocuments,
   });
-  const fromSecret = new Set<Pointer>();
+  const fromSecret = secretPlaces();
   const secrets = new Map<string, string>();
   for (const [secret, pointer] of secretNames(layered, lists)) {
     secrets.set(
@@ -110,8 +111,8 @@ async function renderDeclared(
   const document = substitute(layered, {
     variables: file.variables,
     lists,
-    secret: (secret, pointer) => {
-      fromSecret.add(pointer);
+    secret: (secret, _, path) => {
+      fromSecret.add(path);
       return secrets.get(secret) ?? "";
     },
     warn: (message) => scope.warnings.push(`${request.environment}/${name}: ${message}`),
@@ -130,7 +131,7 @@ async function renderDeclared(
     exclusive: common.exclusive,
     timeout: common.timeout,
     ignore: common.ignore,
-    sensitive: (pointer) => fromSecret.has(pointer) || marked(pointer) || looksSecretByName(pointer),
+    sensitive: (pointer) => fromSecret.cover(pointer) || marked(pointer) || looksSecretByName(pointer),
     claims: kind.admit({ spec, connection, document }),
     explain,
   };
