@@ -60,7 +60,11 @@ export function substituteAt(part: Value, scope: ListScope, context: Omit<TextCo
   };
   // Findings name the element by what its key becomes.
   const rename = (key: string, list: Path): string => {
-    const named = substituteAt(key, listScope({}), { ...context, secret: () => refuseKey(list), warn: () => undefined });
+    const named = substituteAt(key, listScope({}), {
+      ...context,
+      secret: () => refuseKey(list),
+      warn: () => undefined,
+    });
     return typeof named === "object" ? key : String(named);
   };
   return mapTexts(part, scope, { change, rename });
