@@ -5,6 +5,7 @@ import { stringifyJson } from "../../src/lib/json.js";
 import { writeUntyped } from "../../src/lib/untyped.js";
 import { postgresTable } from "../../src/targets/postgres-table/index.js";
 import { pushSql } from "../../src/targets/postgres-table/push.js";
+import { writerSql } from "../../src/targets/postgres-table/writer-setup.js";
 import { describeTarget, type TargetPlace } from "../contract/target.js";
 import { postgresMajors, postgresUnavailable, startPostgres, type TestPostgres } from "../support/postgres.js";
 
@@ -59,12 +60,14 @@ async function place(server: TestPostgres, type: "jsonb" | "text"): Promise<Targ
   const admin = await server.newDatabase();
   const url = await server.newRole({ password: "role-password", url: admin });
   const role = new URL(url).username;
+  const name = { schema: "app", table: "settings" };
   const text = (value: Value) => (type === "jsonb" ? stringifyJson(value) : writeUntyped(value));
   await server.sql(
     `CREATE SCHEMA app; CREATE TABLE app.settings (key text PRIMARY KEY, value ${type} NOT NULL, note text DEFAULT 'kept',
        CONSTRAINT no_rejects CHECK (value::text NOT LIKE '%rejected%'));
      GRANT USAGE ON SCHEMA app TO ${role}; GRANT SELECT, INSERT, UPDATE, DELETE ON app.settings TO ${role};
-     ${pushSql({ schema: "app", table: "settings" }).install}`,
+     ${pushSql(name).install}
+     ${writerSql({ name, key: "key", value: "value", where: [] }, role).install}`,
     { url: admin },
   );
   const put = (key: string, value: Value) =>

@@ -1,12 +1,19 @@
 import type { PostgresConnection } from "../postgres/connection.js";
 import { openSession } from "../postgres/session.js";
 import type { OpenOptions, PushSetup } from "../target.js";
+import { addressOf } from "../postgres/connection.js";
 import { pushSql } from "./push.js";
-import { type PostgresTableSpec, tableOf } from "./spec.js";
+import { type PostgresTableSpec, scopeOf, tableOf } from "./spec.js";
+import { writerSql } from "./writer-setup.js";
 
-/** The trigger of a table, to be shown and then run with the connection's own rights. */
+/** The triggers of a table: one tells that it changed, one keeps who did. To be shown and then run with the connection's own rights. */
 export function tablePushSetup({ spec, connection }: OpenOptions<PostgresTableSpec, PostgresConnection>): PushSetup {
-  const { install, remove } = pushSql(tableOf(spec));
+  const name = tableOf(spec);
+  const push = pushSql(name);
+  const where = scopeOf(spec).map(([column]) => column);
+  const writer = writerSql({ name, key: spec.key, value: spec.value, where }, addressOf(connection).user);
+  const install = `${push.install}${writer.install}`;
+  const remove = `${push.remove}${writer.remove}`;
   return {
     install,
     remove,

@@ -11,12 +11,15 @@ export interface Push {
   readonly remove: string;
 }
 
+/** Derived from the table's name, since a channel, like any name, can have 63 bytes and a table's full name more. */
+export function channelOf(name: TableName): string {
+  return `trueup_${createHash("sha256").update(formatTableName(name)).digest("hex").slice(0, 24)}`;
+}
+
 /**
- * A trigger per statement, not per row, with an empty payload: PostgreSQL sends equal notifications of one transaction once.
- * The channel's name is derived from the table's, since it can have 63 bytes and a table's full name more.
- */
+ * A trigger per statement, not per row, with an empty payload: PostgreSQL sends equal notifications of one transaction once. */
 export function pushSql(name: TableName): Push {
-  const channel = `trueup_${createHash("sha256").update(formatTableName(name)).digest("hex").slice(0, 24)}`;
+  const channel = channelOf(name);
   const table = quoteTableName(name);
   const execute = `${quoteIdentifier(name.schema)}.${quoteIdentifier(channel)}`;
   return {

@@ -7,18 +7,32 @@ import type { AdmitRequest, Claim } from "../target.js";
 import { formatTableName, isSystemTable, parseTableName, type TableName } from "./name.js";
 
 /** What environment.yaml may say of a settings table. */
-export const postgresTableSpec = z.strictObject({
-  /** `settings` or `app.settings`. */
-  table: z.string().refine((text) => parseTableName(text) !== undefined, {
-    message: 'expected a table\'s name: settings, app.settings or "my app"."v1.settings"',
-  }),
-  /** The column that names a row: text, unique within `where`. */
-  key: z.string().min(1).default("key"),
-  /** The column that holds it: jsonb, json or text. */
-  value: z.string().min(1).default("value"),
-  /** Only rows in which these columns have these values are the target's; new rows are given them. */
-  where: z.record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()])).optional(),
-});
+export const postgresTableSpec = z
+  .strictObject({
+    /** `settings` or `app.settings`. */
+    table: z.string().refine((text) => parseTableName(text) !== undefined, {
+      message: 'expected a table\'s name: settings, app.settings or "my app"."v1.settings"',
+    }),
+    /** The column that names a row: text, unique within `where`. */
+    key: z.string().min(1).default("key"),
+    /** The column that holds it: jsonb, json or text. */
+    value: z.string().min(1).default("value"),
+    /** Only rows in which these columns have these values are the target's; new rows are given them. */
+    where: z.record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()])).optional(),
+    /** The columns in which whoever writes a row says who and when; only read. */
+    writer: z.strictObject({ by: z.string().min(1).optional(), at: z.string().min(1).optional() }).optional(),
+  })
+  .superRefine(({ value, writer }, context) => {
+    if (writer === undefined) return;
+    const { by, at } = writer;
+    const message =
+      by === undefined && at === undefined
+        ? "`writer` names no column: say `by`, `at` or both"
+        : by === value || at === value
+          ? `\`writer\` names "${value}", the column of the value`
+          : undefined;
+    if (message !== undefined) context.addIssue({ code: "custom", path: ["writer"], message });
+  });
 export type PostgresTableSpec = z.infer<typeof postgresTableSpec>;
 
 /** The spec's table. @throws TARGET_INVALID, where the spec's schema was not asked first */

@@ -15,6 +15,7 @@ import { Rejected, writeRows } from "./rows.js";
 import { scopeOf, tableOf, type PostgresTableSpec } from "./spec.js";
 import { MAX_ROWS, tableSql, type SqlShape } from "./sql.js";
 import { watchTable } from "./watch.js";
+import { tableWriters } from "./writers.js";
 
 export async function openTable(options: OpenOptions<PostgresTableSpec, PostgresConnection>): Promise<Target> {
   const { spec, lists } = options;
@@ -30,6 +31,9 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
     text: oncePer((document) => normalizeRows("text", document)),
   };
   let held: ReadonlyMap<string, HeldRow> = new Map();
+  let lookedAt: Date | undefined;
+  // By row that was seen to move: when it was last seen as it had been.
+  const seenUntil = new Map<string, Date>();
 
   const statements = async (client: Parameters<typeof readFacts>[0]) =>
     tableSql(shape, (facts ??= await readFacts(client, { ...shape, where })));
@@ -44,6 +48,7 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
   };
 
   const observe = async (signal: AbortSignal): Promise<Observation> => {
+    const begun = new Date();
     const { rows, fields } = await session.read(async (client) => {
       const { observe } = await statements(client);
       return client.query<[string | null, string | null]>({ ...observe, rowMode: "array" });
@@ -57,15 +62,20 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
     const before = found === codec ? held : new Map<string, HeldRow>();
     const now = new Map<string, HeldRow>();
     const document = emptyMap();
+    const moved: string[] = [];
     for (const [key, text] of rows) {
       // A row without a key (a nullable unique column) has no name that a document could give it.
       if (key === null) continue;
       const known = before.get(key);
       // Most rows are as they were: they need no parsing, and are seen to be equal without being walked.
       const row = known?.text === text ? known : { text, value: decode(found, key, text) };
+      if (row !== known) moved.push(key);
       now.set(key, row);
       document[key] = row.value;
     }
+    for (const key of held.keys()) if (!now.has(key)) moved.push(key);
+    if (lookedAt !== undefined) for (const key of moved) seenUntil.set(key, lookedAt);
+    lookedAt = begun;
     codec = found;
     held = now;
     return { document };
@@ -91,6 +101,8 @@ export async function openTable(options: OpenOptions<PostgresTableSpec, Postgres
     observe: (_managed, signal) => attempt(() => observe(signal), signal, []),
     apply: (changes, signal) => attempt(() => apply(changes, signal), signal, changes),
     watch: (moved, signal) => watchTable({ session, table, moved }, signal),
+    lastWriters: (paths, signal) =>
+      tableWriters({ session, table, spec, seenUntil: (key) => seenUntil.get(key) }, paths, signal),
     mayWrite: (_managed, signal) =>
       attempt(() => session.read((client) => mayWriteTable(client, table, session.address.user), signal), signal, []),
     close: () => session.close(),

@@ -1,8 +1,10 @@
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ListRules } from "../../../src/core/change.js";
 import { mapOf, type Document, type Value } from "../../../src/core/value.js";
 import { postgresTable } from "../../../src/targets/postgres-table/index.js";
 import { pushSql } from "../../../src/targets/postgres-table/push.js";
+import { writerSql, writersTable } from "../../../src/targets/postgres-table/writer-setup.js";
 import type { Target } from "../../../src/targets/target.js";
 import { postgresUnavailable, startPostgres, type TestPostgres } from "../../support/postgres.js";
 
@@ -263,6 +265,151 @@ describe.skipIf(postgresUnavailable !== undefined)("a settings table", () => {
       await expect(read(target)).rejects.toMatchObject({ code: "TARGET_INVALID" });
       await sql("ALTER TABLE altered RENAME k TO key");
       expect((await read(target)).a).toBe("1");
+    });
+  });
+
+  describe("who wrote", () => {
+    const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+    let reader: string;
+    const role = (of: string): string => new URL(of).username;
+    const named = (of: string, application: string): string => `${of}?application_name=${application}`;
+    const ask = async (target: Target, ...paths: string[]) => {
+      await target.observe(new Set(), signal());
+      return Object.fromEntries((await target.lastWriters?.(paths, signal())) ?? []);
+    };
+    const grant = (table: string, ...urls: string[]) =>
+      sql(`GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ${table} TO ${urls.map(role).join(", ")}`);
+    beforeAll(async () => {
+      reader = await server.newRole({ url });
+    });
+
+    it("is certain by the trigger, for a row that is gone, too, and never Trueup itself", async () => {
+      await sql(`CREATE TABLE recorded (tenant int, key text, value json, note text, PRIMARY KEY (tenant, key));
+        INSERT INTO recorded VALUES (1, 'a', '1'), (1, 'b', '1'), (1, 'c', '1'), (2, 'a', '1')`);
+      const ana = await server.newRole({ name: "ana", url });
+      await grant("recorded", ana, reader);
+      const spec = postgresTable.spec.parse({ table: "recorded", where: { tenant: 1 } });
+      const options = { environment: "test", name: "t", spec, lists: {} };
+      const owner = postgresTable.connection.parse({ url });
+      const setup = await postgresTable.push?.({ ...options, connection: owner });
+      await setup?.run("install", signal());
+      const forReader = await postgresTable.push?.({
+        ...options,
+        connection: postgresTable.connection.parse({ url: reader }),
+      });
+      await sql(forReader?.install ?? "");
+      const target = await open({ table: "recorded", where: { tenant: 1 } }, reader);
+      expect(await ask(target, "/a", "/b", "/c")).toEqual({});
+      const as = named(ana, "psql");
+      await server.sql("UPDATE recorded SET value = '2' WHERE key = 'a' AND tenant = 1", { url: as });
+      await server.sql("DELETE FROM recorded WHERE key = 'b'", { url: as });
+      await server.sql("UPDATE recorded SET note = 'x', value = value WHERE key = 'c'", { url: as });
+      await server.sql("UPDATE recorded SET key = 'new' WHERE tenant = 2", { url: ana });
+      const certain = { how: "recorded by the table's trigger", certainty: "certain" };
+      const by = { by: expect.stringMatching(/^ana \(psql, 127\.0\.0\.1\)$/) as string };
+      const at = expect.stringMatching(iso) as string;
+      expect(await ask(target, "/a/x/y", "/b", "/c", "/new")).toEqual({
+        "/a/x/y": { ...by, at, ...certain },
+        "/b": { ...by, at, ...certain },
+      });
+      await write(target, "/a", 3, 2);
+      expect(await ask(target, "/a")).toEqual({});
+      // Gone by TRUNCATE, which fires no trigger of rows: the record is of another change.
+      await server.sql("UPDATE recorded SET value = '4' WHERE key = 'a'", { url: as });
+      await server.sql("TRUNCATE recorded", { url: as });
+      expect(await ask(target, "/a")).toEqual({});
+      await setup?.run("remove", signal());
+      const left = "SELECT FROM pg_class WHERE relname LIKE 'trueup%' AND relnamespace = 'public'::regnamespace";
+      expect(await sql(left)).toEqual([]);
+    });
+
+    it("keeps no writer from writing, whatever becomes of the record", async () => {
+      await sql("CREATE TABLE robust (key text PRIMARY KEY, value jsonb)");
+      const { install, remove } = writerSql(
+        { name: { schema: "public", table: "robust" }, key: "key", value: "value", where: [] },
+        role(reader),
+      );
+      await sql(`${install}${install}`);
+      const { table } = writersTable({ schema: "public", table: "robust" });
+      await sql(`DROP TABLE ${table}`);
+      await sql("INSERT INTO robust VALUES ('a', '1')");
+      await grant("robust", reader);
+      const target = await open({ table: "robust" }, reader);
+      await target.observe(new Set(), signal());
+      await expect(target.lastWriters?.(["/a"], signal())).rejects.toThrow(/does not exist/);
+      expect(await write(target, "/a", 2, 1)).toEqual([{ path: "/a", result: "applied" }]);
+      await sql(remove);
+    });
+
+    it("is likely by the row's own columns where their time fits, and not asked of a row that is older", async () => {
+      await sql(`CREATE TABLE noted (key text PRIMARY KEY, value jsonb, updated_by text, updated_at timestamptz);
+        INSERT INTO noted VALUES ('a', '1', 'old', now() - interval '1 day'), ('b', '1', 'old', now() - interval '1 day')`);
+      await grant("noted", reader);
+      const writer = { by: "updated_by", at: "updated_at" };
+      const target = await open({ table: "noted", writer }, reader);
+      expect(await ask(target, "/a")).toMatchObject({ "/a": { by: "old", certainty: "possible" } });
+      await sql("UPDATE noted SET value = '2', updated_by = 'ben', updated_at = now() WHERE key = 'a'");
+      await sql("UPDATE noted SET value = '2' WHERE key = 'b'");
+      const how = "columns updated_by and updated_at";
+      expect(await ask(target, "/a", "/b", "/none")).toEqual({
+        "/a": { by: "ben", at: expect.stringMatching(iso) as string, how, certainty: "likely" },
+      });
+      const byName = await open({ table: "noted", writer: { by: "updated_by" } }, reader);
+      expect(await ask(byName, "/a")).toEqual({ "/a": { by: "ben", how: "column updated_by", certainty: "possible" } });
+    });
+
+    it("says which column is wrong, and quotes none of what it holds", async () => {
+      await sql(
+        "CREATE TABLE misnamed (key text PRIMARY KEY, value jsonb, who text); INSERT INTO misnamed VALUES ('a', '1', 'hunter2')",
+      );
+      await grant("misnamed", reader);
+      const wrong = await open({ table: "misnamed", writer: { by: "whom" } }, reader);
+      await expect(ask(wrong, "/a")).rejects.toMatchObject({
+        code: "TARGET_INVALID",
+        message: /t\.whom does not exist/,
+      });
+      const error = await ask(await open({ table: "misnamed", writer: { at: "who" } }, reader), "/a").catch(String);
+      expect(error).toMatch(/column "who" does not hold times/);
+      expect(error).not.toContain("hunter2");
+      for (const writer of [{}, { by: "value" }, { at: "value" }]) {
+        expect(postgresTable.spec.safeParse({ table: "t", writer }).success).toBe(false);
+      }
+    });
+
+    it("is possibly the one session whose last statement wrote the table, where all sessions are to be seen", async () => {
+      await sql(
+        `CREATE TABLE "odd.name" (key text PRIMARY KEY, value jsonb); INSERT INTO "odd.name" VALUES ('a', '1')`,
+      );
+      const cleo = await server.newRole({ name: "cleo", url });
+      const dan = await server.newRole({ name: "dan", url });
+      await grant('"odd.name"', reader, cleo, dan);
+      const target = await open({ table: '"odd.name"' }, reader);
+      const open_ = async (as: string): Promise<pg.Client> => {
+        const client = new pg.Client({ connectionString: as });
+        await client.connect();
+        return client;
+      };
+      await target.observe(new Set(), signal());
+      const first = await open_(named(cleo, "console"));
+      const second = await open_(dan);
+      try {
+        await first.query(`UPDATE "odd.name" SET value = '"hunter2"'`);
+        await second.query(`SELECT * FROM "odd.name"`);
+        expect(await ask(target, "/a")).toEqual({});
+        await sql(`GRANT pg_read_all_stats TO ${role(reader)}`);
+        const who = await ask(target, "/a");
+        expect(who).toEqual({
+          "/a": {
+            ...{ by: "cleo (console, 127.0.0.1)", at: expect.stringMatching(iso) as string },
+            ...{ how: "pg_stat_activity", certainty: "possible" },
+          },
+        });
+        await second.query(`DELETE FROM "odd.name"`);
+        expect(await ask(target, "/a")).toEqual({});
+      } finally {
+        await first.end();
+        await second.end();
+      }
     });
   });
 
