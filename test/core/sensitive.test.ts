@@ -40,9 +40,10 @@ describe("a value", () => {
   ])("%j does not", (value) => {
     expect(looksSecretByValue(value)).toBe(false);
   });
-  it("of a megabyte is looked at in no time", () => {
-    const asked = performance.now();
-    for (const part of ["a:", "://a", "password ", "-----BEGIN "]) looksSecretByValue(part.repeat(100_000));
-    expect(performance.now() - asked).toBeLessThan(1_000);
-  });
+  it.each(["a:", "://a", "password ", "-----BEGIN "])(
+    "a megabyte of %j does not, within the time of a test",
+    (part) => {
+      expect(looksSecretByValue(part.repeat(1_000_000 / part.length))).toBe(false);
+    },
+  );
 });

@@ -102,11 +102,7 @@ describe("reading a commit", () => {
     );
     const commit = await repository.commit(wanted);
     await open();
-    const start = performance.now();
-    const files = await source.read(commit, ["environments"], never);
-    const took = performance.now() - start;
-    expect(shown(files)).toEqual(wanted);
-    expect(took).toBeLessThan(5000);
+    expect(shown(await source.read(commit, ["environments"], never))).toEqual(wanted);
   });
 
   it("keeps bytes as they are: binary content, empty files, no text conversion, any name", async () => {

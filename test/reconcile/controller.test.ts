@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -153,14 +153,13 @@ describe("the controller", () => {
     }).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }) as Error);
   });
 
-  it("leaves at once when nothing is in hand", async () => {
+  it("leaves when nothing is in hand, and waits for no interval", async () => {
     await files("A=1\n");
     await start({ interval: "1h" });
     await controller?.settled;
-    const asked = performance.now();
     stop.abort();
     await controller?.done;
-    expect(performance.now() - asked).toBeLessThan(1_000);
+    expect(live(world)).toBe("A=1\n");
   });
 
   it("gathers nothing over its cycles: no listener, no timer, no target", async () => {
@@ -193,46 +192,54 @@ describe("the controller", () => {
   });
 
   describe("with systems that accept and never answer", () => {
-    let tarpit: Server;
+    const tarpit = async () => {
+      const open = new Set<Socket>();
+      const server = createServer((socket) => {
+        open.add(socket);
+        socket.on("error", () => undefined).on("close", () => open.delete(socket));
+      }).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      return { server, open, url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    };
+    let first: Awaited<ReturnType<typeof tarpit>>;
+    let second: Awaited<ReturnType<typeof tarpit>>;
     beforeEach(async () => {
-      tarpit = createServer(() => undefined).listen(0, "127.0.0.1");
-      await once(tarpit, "listening");
+      [first, second] = [await tarpit(), await tarpit()];
     });
     afterEach(() => {
-      tarpit.close();
+      for (const { server } of [first, second]) server.close();
     });
 
-    it("the ones that answer wait for none of them, whatever the concurrency", async () => {
-      const { port } = tarpit.address() as { port: number };
+    it("the ones that answer wait for none of them, whatever the concurrency, nor does whoever leaves", async () => {
       const dead = ["d1", "d2", "d3"];
-      await world.commit({
-        "environments/prod/environment.yaml": `targets:
+      const declare = (connection: string, timeout: string, app: string) =>
+        world.commit({
+          "environments/prod/environment.yaml": `targets:
   app: { kind: files, connection: host }
-${dead.map((name) => `  ${name}: { kind: mqtt, connection: mute, prefix: ${name}, timeout: 5s }\n`).join("")}`,
-        "environments/prod/app/app.env": "A=1\n",
-        ...Object.fromEntries(dead.map((name) => [`environments/prod/${name}.yaml`, "a: 1\n"])),
-        // The same setting again and again is what this test is about.
-        "policies/drift.yaml": `${HEAL}\nguards: { flapping: { heals: 100, within: 1s } }\n`,
-      });
+${dead.map((name) => `  ${name}: { kind: mqtt, connection: ${connection}, prefix: ${name}, timeout: ${timeout} }\n`).join("")}`,
+          "environments/prod/app/app.env": app,
+          ...Object.fromEntries(dead.map((name) => [`environments/prod/${name}.yaml`, "a: 1\n"])),
+          // The same setting again and again is what this test is about.
+          "policies/drift.yaml": `${HEAL}\nguards: { flapping: { heals: 100, within: 1s } }\n`,
+        });
+      await declare("first", "500ms", "A=1\n");
       await start({
         interval: "300ms",
         concurrency: 2,
-        connections: { mute: { url: `mqtt://127.0.0.1:${port}` } },
+        connections: { first: { url: first.url }, second: { url: second.url } },
       });
-      await until(async () => (await events(session)).filter((event) => event === "unknown").length === 3, {
-        within: 20_000,
-      });
-      // All of them hang again and again now; the slots of those that answer are free.
+      await until(async () => (await events(session)).filter((event) => event === "unknown").length === 3);
+      // From here on a look at them takes longer than this test may: whoever waits for one fails it.
+      await declare("second", "10m", "A=2\n");
+      await until(() => live(world) === "A=2\n" && second.open.size > 0);
+      const hanging = [...second.open];
       for (let round = 0; round < 5; round += 1) {
-        const asked = performance.now();
         drift(world, `A=9${round}\n`);
-        await until(() => live(world) === "A=1\n");
-        expect(performance.now() - asked).toBeLessThan(1_500);
+        await until(() => live(world) === "A=2\n");
       }
-      const asked = performance.now();
+      expect(hanging.filter((socket) => !second.open.has(socket))).toEqual([]);
       stop.abort();
       await controller?.done;
-      expect(performance.now() - asked).toBeLessThan(4_000);
     });
   });
 
