@@ -1,0 +1,98 @@
+import type { Commit, Lineage } from "../git/lineage.js";
+import type { MergeConflict } from "../git/merge.js";
+import { heldRevision, PROMOTED, ROLLED_BACK } from "./held.js";
+
+export interface CandidateRequest {
+  /** The environments, for the message. */
+  readonly from: string;
+  readonly to: string;
+  /** The commit that is to travel. */
+  readonly revision: string;
+  /** The tip of the branch that it is to reach. */
+  readonly tip: string;
+  /** See `History` in held.ts. */
+  readonly recorded: ReadonlyMap<string, string>;
+}
+
+/** What bringing a revision into a branch would come to. */
+export type Candidate =
+  | { readonly relation: "held" }
+  | {
+      readonly relation: "ahead";
+      /** What the branch would point to: the revision itself, or a merge of it that nobody but the mirror knows yet. */
+      readonly commit: string;
+      /** What travels, newest first; at most `MOST_COMMITS`. */
+      readonly commits: readonly Commit[];
+      /** The branch had it and went back: a person may bring it again, no policy does. */
+      readonly rolledBack: boolean;
+    }
+  | {
+      readonly relation: "conflicting";
+      readonly conflicts: readonly MergeConflict[];
+      readonly hotfixes: readonly Commit[];
+    }
+  | { readonly relation: "unrelated" };
+
+/** So many commits of a branch are looked through: beyond, its own history says nothing of what it holds. */
+const MOST_COMMITS = 1_000;
+
+/** What it comes to, without moving anything. The same request makes the same commit. @throws TrueupError of git */
+export async function candidateOf(
+  lineage: Lineage,
+  { from, to, revision, tip, recorded }: CandidateRequest,
+  signal: AbortSignal,
+): Promise<Candidate> {
+  if (revision === tip) return { relation: "held" };
+  const ancestor = await lineage.base(tip, revision, signal);
+  if (ancestor === undefined) return { relation: "unrelated" };
+  // The branch has nothing of its own: it follows.
+  const isBehind = ancestor === tip;
+  const [theirs, ours] = await Promise.all([
+    lineage.commits({ to: revision, from: tip, limit: MOST_COMMITS }, signal),
+    isBehind ? [] : lineage.commits({ to: tip, from: revision, limit: MOST_COMMITS }, signal),
+  ]);
+  if (isBehind) return { relation: "ahead", commit: revision, commits: theirs, rolledBack: false };
+  const own = firstLine(ours, tip);
+  const foreign = new Set(ours.map(({ id }) => id));
+  const held = heldRevision({ own, isInSource: (id) => !foreign.has(id), recorded });
+  const base = held ?? ancestor;
+  if (base === revision || (await lineage.base(base, revision, signal)) === revision) return { relation: "held" };
+  const merged = await lineage.merge({ ours: tip, theirs: revision, ...(base === ancestor ? {} : { base }) }, signal);
+  if (merged.conflicts.length > 0) {
+    return { relation: "conflicting", conflicts: merged.conflicts, hotfixes: own.filter(isHotfix) };
+  }
+  const [last] = own;
+  if (last?.tree === merged.tree) return { relation: "held" };
+  const [newest] = await lineage.commits({ to: revision, limit: 1 }, signal);
+  const commit = await lineage.write(
+    {
+      tree: merged.tree,
+      parents: [tip, revision],
+      message: `Promote ${from} to ${to}: ${newest?.subject ?? ""}\n\n${PROMOTED}: ${revision}\n`,
+      date: later(last?.at, newest?.at),
+    },
+    signal,
+  );
+  const rolledBack = ancestor === revision;
+  const commits = rolledBack
+    ? await lineage.commits({ to: revision, from: base, limit: MOST_COMMITS }, signal)
+    : theirs;
+  return { relation: "ahead", commit, commits, rolledBack };
+}
+
+/** Of the commits that only the branch has, its own line. */
+function firstLine(commits: readonly Commit[], tip: string): readonly Commit[] {
+  const byId = new Map(commits.map((commit) => [commit.id, commit]));
+  const line: Commit[] = [];
+  for (let at = byId.get(tip); at !== undefined; at = byId.get(at.parents[0] ?? "")) line.push(at);
+  return line;
+}
+
+/** What was changed on the branch itself: neither brought by a promotion nor a going back. */
+function isHotfix({ parents, trailers }: Commit): boolean {
+  return parents.length === 1 && !trailers.has(PROMOTED) && !trailers.has(ROLLED_BACK);
+}
+
+function later(one = "", other = ""): string {
+  return Date.parse(one) > Date.parse(other) ? one : other;
+}
