@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Globals } from "./globals.js";
+import type { ApproveOptions } from "./verbs/approve.js";
 import type { HoldOptions } from "./verbs/hold.js";
 import type { ReportGlobals } from "./verbs/report.js";
 
@@ -167,6 +168,15 @@ export function program(): Command {
     .option("--release", "end the hold now")
     .action(async (word: string | undefined, path: string | undefined, options: HoldOptions, command: Command) =>
       (await import("./verbs/hold.js")).hold({ word, path }, options, globals(command)),
+    );
+  root
+    .command("approve")
+    .description("approve one very plan by its hash; without a hash show what waits, without arguments list it")
+    .argument("[environment/target]")
+    .argument("[hash]", "of the plan, or its first 8 digits or more")
+    .option("--because <reason>", "why; for the history")
+    .action(async (word: string | undefined, plan: string | undefined, options: ApproveOptions, command: Command) =>
+      (await import("./verbs/approve.js")).approve({ word, plan }, options, globals(command)),
     );
   const policy = root.command("policy").description("look at policies, test them, try others on what happened");
   policy

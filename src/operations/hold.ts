@@ -10,7 +10,7 @@ import type { Session } from "../reconcile/session.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { Hold, TargetRecord } from "../store/store.js";
 import type { Operation } from "./operation.js";
-import { select } from "./selection.js";
+import { selectTarget } from "./selection.js";
 
 export interface HoldReport {
   readonly schemaVersion: 1;
@@ -39,7 +39,9 @@ export const hold: Operation<z.output<typeof argsSchema>, HoldReport> = {
   args: argsSchema,
   async run(session, { word, path = "", by, set }, { signal }) {
     if (word === undefined) return list(session);
-    const place = { ...placeOf(session, word), path };
+    const [environment = word] = word.split("/", 1);
+    const hint = `\`trueup suspend ${environment}\` stops all writes to the environment`;
+    const place = { ...selectTarget(session, word, hint), path };
     const what = `${word}${path === "" ? "" : ` ${path}`}`;
     if (!isPointer(path)) {
       const hint = `settings are JSON Pointers, such as /${path.replace(/^\/+/, "").replaceAll("~", "~0")}`;
@@ -80,15 +82,6 @@ async function list(session: Session): Promise<HoldReport> {
     did: "listed",
     holds: inForce.map((one) => reportedHold(one, records.get(one.environment) ?? new Map())),
   };
-}
-
-function placeOf(session: Session, word: string): { environment: string; target: string } {
-  const [selected] = select(session, [word]);
-  const [environment, [target] = []] = selected ?? [word];
-  if (target !== undefined && target !== "") return { environment, target };
-  throw new TrueupError("USAGE", `\`${word}\` names no target`, {
-    hint: `write ${environment}/TARGET; \`trueup suspend ${environment}\` stops all writes to the environment`,
-  });
 }
 
 /** What no pass has seen yet may be in git. */

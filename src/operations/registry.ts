@@ -1,3 +1,4 @@
+import { approve } from "./approve.js";
 import { backtest } from "./backtest.js";
 import { adopt } from "./adopt.js";
 import { diff } from "./diff.js";
@@ -16,6 +17,7 @@ import { sync } from "./sync.js";
 /** Everything that can be asked of a running controller. */
 export const operations: readonly Operation<unknown, unknown>[] = [
   adopt,
+  approve,
   backtest,
   diff,
   doctor,

@@ -32,6 +32,13 @@ export function selectOne(session: Session, word: string): { name: string; targe
   return { name, targets };
 }
 
+/** What `prod/settings` names; `hint` is for who names no target. @throws as `select` does */
+export function selectTarget(session: Session, word: string, hint: string): { environment: string; target: string } {
+  const { name: environment, targets: [target] = [] } = selectOne(session, word);
+  if (target !== undefined && target !== "") return { environment, target };
+  throw new TrueupError("USAGE", `\`${word}\` names no target`, { hint: `write ${environment}/TARGET; ${hint}` });
+}
+
 /** Whether a setting is at or below a pointer or glob; every one without it. @throws TrueupError USAGE */
 export function settingsIn(path: string | undefined): (pointer: Pointer) => boolean {
   if (path === undefined) return () => true;

@@ -116,7 +116,8 @@ function stateEvents(before: TargetReport | undefined, after: TargetReport): Tar
     events.push({ type: "recovered", message: `recovered: ${before.state} → ${after.state}` });
   }
   if (after.refused !== undefined && before?.refused?.message !== after.refused.message) {
-    events.push({ type: "refused", message: after.refused.message });
+    const type = after.refused.code === "APPROVAL_REQUIRED" ? "approval-wanted" : "refused";
+    events.push({ type, message: after.refused.message });
   }
   return events;
 }
@@ -129,7 +130,9 @@ export function isLost({ state, outcomes }: TargetReport): boolean {
 /** How loud an event is in the log. */
 export function levelOf(type: string): "info" | "warn" | "error" {
   if (type === "failed" || type === "unknown") return "error";
-  return ["drifted", "flapping", "refused", "unreachable", "moved"].includes(type) ? "warn" : "info";
+  return ["drifted", "flapping", "refused", "approval-wanted", "approval-void", "unreachable", "moved"].includes(type)
+    ? "warn"
+    : "info";
 }
 
 /** One finding as a sentence. */

@@ -1,3 +1,4 @@
+import { type ApprovalState, type PlanRefusal, refusalOf } from "../core/approval.js";
 import type { Change } from "../core/change.js";
 import { changeOf, type Finding } from "../core/finding.js";
 import { type Freeze, freezeRefusal } from "../core/freeze.js";
@@ -9,19 +10,31 @@ import type { Judged } from "./judge.js";
 export interface Wishes {
   /** A person asks for the pending revision, where `sync: manual` waits for one. */
   readonly sync: boolean;
-  /** Lets a plan through the blast radius and a freeze, and a loss through as real. */
+  /** Lets a plan through the blast radius and a freeze, and a loss through as real; stands in for no approval. */
   readonly confirm: boolean;
   /** Takes one side of everything that differs. */
   readonly adopt?: "desired" | "live";
   /** Just these findings are written, whatever the policy says of them. */
   readonly heal?: (finding: Finding) => boolean;
+  /** A person decided on exactly these values elsewhere, and with them in view: no other approval is asked for. */
+  readonly decided?: true;
 }
 
 export interface Plan {
   readonly findings: readonly Finding[];
   readonly changes: readonly Change[];
+  /** Its hash, where the policy asks for an approval of it. */
+  readonly hash: string | undefined;
   /** Why the plan is not carried out. */
-  readonly refusal: string | undefined;
+  readonly refusal: PlanRefusal | undefined;
+}
+
+/** What is to be known of approvals to make a plan. */
+export interface Approving {
+  readonly asks: (planned: readonly Judged[]) => boolean;
+  readonly hash: (planned: readonly Judged[]) => string;
+  /** The hash of the plan that was approved. */
+  readonly approved: string | undefined;
 }
 
 export interface PlanOptions {
@@ -32,26 +45,32 @@ export interface PlanOptions {
   readonly managed: number;
   /** Whether the target is git's alone: settings that git does not name are git's to remove. */
   readonly exclusive: boolean;
+  readonly approving: Approving;
 }
 
 /** What shall be written, of what was found. Pure. */
 export function planOf(judged: readonly Judged[], options: PlanOptions): Plan {
-  const { wishes, guards, freeze, managed, exclusive } = options;
-  const findings = judged.filter((one) => isWanted(one, { ...wishes, exclusive })).map(({ finding }) => finding);
-  // All that speaks against it: who lets it through lets it through all.
-  const refusals = [
-    findings.length === 0 ? undefined : freezeRefusal(freeze()),
-    blastRefusal(findings, managed, guards.blastRadius),
-  ];
-  const refusal = refusals.filter((one) => one !== undefined).join("; and ");
-  return {
-    findings,
-    changes: findings.map(changeOf),
-    refusal: wishes.confirm || refusal === "" ? undefined : refusal,
-  };
+  const { wishes, guards, freeze, managed, exclusive, approving } = options;
+  const planned = judged.filter((one) => wanted(one, { ...wishes, exclusive }));
+  const findings = planned.map(({ finding }) => finding);
+  if (planned.length === 0) return { findings, changes: [], hash: undefined, refusal: undefined };
+  const hash = wishes.decided !== true && approving.asks(planned) ? approving.hash(planned) : undefined;
+  const refusal = refusalOf({
+    approval: stateOf(hash, approving.approved),
+    freeze: freezeRefusal(freeze()),
+    blast: blastRefusal(findings, managed, guards.blastRadius),
+    confirm: wishes.confirm,
+  });
+  return { findings, changes: findings.map(changeOf), hash, refusal };
 }
 
-function isWanted(
+function stateOf(hash: string | undefined, approved: string | undefined): ApprovalState {
+  if (hash === undefined) return "not asked";
+  return hash === approved ? "given" : "missing";
+}
+
+/** Whether a finding is to be written, by what the policy says and a person asks for. */
+export function wanted(
   { finding, decision, note, restrained }: Judged,
   { sync, adopt, heal, exclusive }: Wishes & { exclusive: boolean },
 ): boolean {

@@ -52,6 +52,20 @@ export interface TargetReport {
   readonly outcomes?: readonly ReportedOutcome[];
   /** Why a plan was not carried out: a guard, another controller's lease. */
   readonly refused?: ReportedError;
+  /** Those for which the policy asks for an approval. */
+  readonly plans?: readonly ReportedPlan[];
+}
+
+/** A plan that needs a person's approval: of a pass of the controller, or what a person would ask for. */
+export interface ReportedPlan {
+  /** Its hash. */
+  readonly plan: string;
+  readonly verb: "pass" | "sync" | "adopt" | "revert";
+  /** The setting, where `revert` would write only one. */
+  readonly path?: Pointer;
+  readonly changes: number;
+  /** Absent: it waits. */
+  readonly approved?: { readonly by: string; readonly at: string; readonly reason?: string };
 }
 
 export interface EnvironmentReport {

@@ -40,7 +40,6 @@ export function runController(session: Session): Controller {
   const wanted = new Map<string, ReadonlySet<string>>();
   let branches: ReadonlyMap<string, string> | undefined;
   let asking: Promise<void> | undefined;
-  let wake = new AbortController();
   let lastFault = "";
 
   /** Asks git, unless it is being asked. */
@@ -138,6 +137,8 @@ export function runController(session: Session): Controller {
 
   // A function: the compiler takes the signal's state for settled by the first look at it.
   const left = (): boolean => stop.aborted;
+  // Taken before each cycle: who rings during one gets another after it.
+  let rung = session.decided.next;
   const first = cycle();
 
   async function forever(): Promise<void> {
@@ -145,9 +146,10 @@ export function runController(session: Session): Controller {
     while (!stop.aborted) {
       // ±10 %, so that many controllers do not ask one git server in the same second.
       const pause = session.config.interval * (0.9 + Math.random() / 5);
-      const woken = joined([stop, wake.signal]);
+      const woken = joined([stop, rung]);
       await delay(pause, undefined, { signal: woken.signal }).catch(ignore);
       woken.release();
+      rung = session.decided.next;
       if (!left()) await cycle();
     }
     await Promise.all([...loops.values()].map((loop) => loop.stop()));
@@ -155,8 +157,7 @@ export function runController(session: Session): Controller {
   }
 
   function tick(): void {
-    wake.abort();
-    wake = new AbortController();
+    session.decided.ring();
   }
 
   return {

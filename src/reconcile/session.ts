@@ -47,6 +47,8 @@ export interface Session {
   forge(): Promise<Forge | undefined>;
   /** Rings when something was saved: a state that changed, a message to be sent. */
   readonly news: Bell;
+  /** Rings when a person decided something that the controller is to act on now, and not at its next interval. */
+  readonly decided: Bell;
   /** What the last rendering of each environment gave; `desired.ts` keeps it. */
   readonly rendered: Map<string, Rendering>;
   /**
@@ -145,6 +147,7 @@ export function openSession(options: SessionOptions): Session {
       return forge.opened;
     },
     news: bell(),
+    decided: bell(),
     rendered: new Map(),
     reconfigure(next) {
       for (const key of ["repository", "store", "stateDirectory"] as const) {

@@ -1,8 +1,9 @@
 import { attributionText } from "../../core/attribution.js";
 import type { Value } from "../../core/value.js";
 import type { EnvironmentReports } from "../../operations/diff.js";
+import { shortPlan } from "../../reconcile/approval.js";
 import { show } from "../../reconcile/events.js";
-import type { EnvironmentReport, ReportedError, TargetReport } from "../../reconcile/report.js";
+import type { EnvironmentReport, ReportedError, ReportedPlan, TargetReport } from "../../reconcile/report.js";
 import type { ExitCode } from "../exit.js";
 import { paint, paintWord } from "./paint.js";
 import { markdownTable, type Printable } from "./print.js";
@@ -96,13 +97,21 @@ function shown(value: Value): string {
   return show(value);
 }
 
-function remarks({ name, state, error, refused, pendingRestart = [], findings }: TargetReport): string {
+function remarks({ name, state, error, refused, plans = [], pendingRestart = [], findings }: TargetReport): string {
   const lines: string[] = [];
   if (error !== undefined) lines.push(`${name}: ${paintWord(state)}\n${indent(errorLines(error))}`);
   if (refused !== undefined) lines.push(`${name}: ${paint("yellow", "not written")}\n${indent(errorLines(refused))}`);
+  if (refused?.code !== "APPROVAL_REQUIRED") lines.push(...plans.map((plan) => `${name}: ${planSentence(plan)}\n`));
   if (pendingRestart.length > 0) lines.push(`${name}: in effect only after a restart: ${pendingRestart.join(", ")}\n`);
   for (const { path, note } of findings) if (note !== undefined) lines.push(`${name}: ${path}: ${note}\n`);
   return lines.join("");
+}
+
+/** `the plan 1a2b3c4d5e6f (3 changes) waits for an approval`. */
+export function planSentence({ plan, changes, approved }: ReportedPlan): string {
+  const size = changes === 1 ? "1 change" : `${changes} changes`;
+  const state = approved === undefined ? "waits for an approval" : `is approved by ${approved.by}`;
+  return `the plan ${shortPlan(plan)} (${size}) ${state}`;
 }
 
 function errorLines({ code, message, where, hint }: ReportedError): string {
@@ -135,6 +144,9 @@ function environmentMarkdown(environment: EnvironmentReport): string {
   const notes = targets.flatMap(({ name: target, findings }) =>
     findings.flatMap(({ path, note }) => (note === undefined ? [] : [`- ${target}: \`${path}\`: ${note}`])),
   );
+  const waiting = targets.flatMap(({ name: target, refused, plans = [] }) =>
+    refused?.code === "APPROVAL_REQUIRED" ? [] : plans.map((plan) => `- ${target}: ${planSentence(plan)}`),
+  );
   const faults = [error, ...targets.flatMap((target) => [target.error, target.refused])].flatMap((fault) =>
     fault === undefined
       ? []
@@ -152,6 +164,7 @@ function environmentMarkdown(environment: EnvironmentReport): string {
           rows.map((row) => row.slice(0, head.length)),
         ),
     notes.length === 0 ? "" : `\n${notes.map((note) => `${note}\n`).join("")}`,
+    waiting.length === 0 ? "" : `\n${waiting.map((line) => `${line}\n`).join("")}`,
     faults.map((fault) => `${fault}\n`).join(""),
   ].join("");
 }
