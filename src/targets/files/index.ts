@@ -12,6 +12,7 @@ import { observer } from "./observe.js";
 import type { Root } from "./place.js";
 import { mayWriteFiles } from "./rights.js";
 import { type Watching, watchFiles } from "./watch.js";
+import { fileWriters } from "./writers.js";
 
 const spec = z.strictObject({
   root: z.string().min(1).optional().describe("A folder below the connection's root, from which the files are named."),
@@ -100,6 +101,10 @@ function open(options: { spec: Spec; connection: Connection; lists: ListRules })
       } finally {
         watching.delete(each);
       }
+    },
+    lastWriters: async (paths, signal) => {
+      signal.throwIfAborted();
+      return Promise.resolve(fileWriters(root, paths));
     },
     mayWrite: (managed) => Promise.resolve(mayWriteFiles(root, managed)),
     close: () => Promise.resolve(),
