@@ -20,7 +20,7 @@ export interface PullRequest {
 export interface Command {
   readonly id: string;
   readonly author: string;
-  /** The first line without `/trueup`. */
+  /** The first line without `/trueup`; may be empty. */
   readonly text: string;
   /** ISO 8601. */
   readonly at: string;
@@ -34,6 +34,8 @@ export interface Command {
  * DELIVERY_REFUSED (the account or the request is refused).
  */
 export interface Forge {
+  /** For people: `github`. */
+  readonly name: string;
   /** The newest pull request of that head branch, open or decided. */
   find(head: string, signal: AbortSignal): Promise<PullRequest | undefined>;
   /** Opens one, or finds the open one that is there: never a second. Reviewers who may not review are left out. */
@@ -42,8 +44,8 @@ export interface Forge {
   update(number: number, update: PullRequestUpdate, signal: AbortSignal): Promise<void>;
   /** The page with the history of a file (relative to the repository's top) on that branch; absent where there is none. */
   historyOf?(branch: string, file: string): string;
-  /** Commands since then (ISO 8601), oldest first. */
-  commands(number: number, since: string, signal: AbortSignal): Promise<readonly Command[]>;
+  /** Commands since then (ISO 8601) without those that have an answer, oldest first. Absent where nobody can comment. */
+  commands?(number: number, since: string, signal: AbortSignal): Promise<readonly Command[]>;
 }
 
 export interface OpenRequest extends PullRequestContent {
@@ -56,6 +58,8 @@ export interface OpenRequest extends PullRequestContent {
 export interface PullRequestUpdate {
   readonly content?: PullRequestContent;
   readonly comment?: string;
+  /** The id of the command that the comment answers: `commands` does not give it again. */
+  readonly answers?: string;
   readonly close?: true;
   /** Its base says the same by now: a forge that cannot tell by itself calls it merged. */
   readonly merged?: true;

@@ -1,15 +1,13 @@
 import type { Octokit } from "@octokit/rest";
-import type { Command, Forge, OpenRequest, PullRequest, PullRequestUpdate } from "../forge.js";
+import { unlessAborted } from "../../lib/shared.js";
+import type { Forge, OpenRequest, PullRequest, PullRequestUpdate } from "../forge.js";
 import { type GitHubOptions, openClient } from "./client.js";
+import { answerMark, commandsOf, type Repository } from "./commands.js";
+import { writeComment } from "./comment.js";
 import { explain, statusOf } from "./failure.js";
 
 /** A pull request as GitHub lists it, as far as we look. */
 type Listed = Awaited<ReturnType<Octokit["rest"]["pulls"]["list"]>>["data"][number];
-
-interface Repository {
-  readonly owner: string;
-  readonly repo: string;
-}
 
 export async function openGitHub(options: GitHubOptions): Promise<Forge> {
   const octokit = await openClient(options);
@@ -17,14 +15,17 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
   const repository: Repository = { owner, repo };
   const asking = async <T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> => {
     try {
-      return await work();
+      // Octokit's own waiting knows no signal.
+      return await unlessAborted(work(), signal);
     } catch (error) {
       signal.throwIfAborted();
       throw explain(error, options.repository);
     }
   };
   const newest = newestOf(octokit, repository);
+  const commands = commandsOf(octokit, repository);
   return {
+    name: "github",
     historyOf: (branch, file) =>
       `${webOf(options.baseUrl)}/${options.repository}/commits/${encoded(`${branch}/${file}`)}`,
     find: (head, signal) =>
@@ -41,8 +42,7 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
         return { ...shown(found), state: "open" };
       }, signal),
     update: (number, update, signal) => asking(() => put(octokit, repository, { number, update, signal }), signal),
-    commands: (number, since, signal) =>
-      asking(() => commandsOf(octokit, repository, { number, since, signal }), signal),
+    commands: (number, since, signal) => asking(() => commands({ number, since, signal }), signal),
   };
 }
 
@@ -184,60 +184,16 @@ interface Putting {
 }
 
 async function put(octokit: Octokit, repository: Repository, { number, update, signal }: Putting): Promise<void> {
-  const { content, comment, close } = update;
-  const issue = { ...repository, issue_number: number, request: { signal } };
+  const { content, comment, answers, close } = update;
   const pull = { ...repository, pull_number: number, request: { signal } };
   if (content !== undefined) {
     const { title, body, labels } = content;
     await octokit.rest.pulls.update({ ...pull, title, body });
     await label(octokit, repository, { number, labels, signal });
   }
-  if (comment !== undefined) await octokit.rest.issues.createComment({ ...issue, body: comment });
+  if (comment !== undefined) {
+    const mark = answers === undefined ? {} : { mark: answerMark(answers) };
+    await writeComment(octokit, repository, { number, text: comment, ...mark, signal });
+  }
   if (close === true) await octokit.rest.pulls.update({ ...pull, state: "closed" });
-}
-
-interface CommandQuery {
-  readonly number: number;
-  readonly since: string;
-  readonly signal: AbortSignal;
-}
-
-const COMMAND = /^\/trueup[ \t]+(\S.*)$/;
-
-async function commandsOf(
-  octokit: Octokit,
-  repository: Repository,
-  { number, since, signal }: CommandQuery,
-): Promise<readonly Command[]> {
-  const comments = await octokit.paginate(octokit.rest.issues.listComments, {
-    ...{ ...repository, issue_number: number, since, per_page: 100, request: { signal } },
-  });
-  const allowed = new Map<string, boolean>();
-  const commands: Command[] = [];
-  for (const { id, body = "", user, created_at } of comments) {
-    const [, text] = COMMAND.exec(body.split(/\r?\n/)[0] ?? "") ?? [];
-    // An edited comment comes again by its new date: what was asked counts once, when it was written.
-    if (text === undefined || user === null || created_at < since) continue;
-    const mayWrite = allowed.get(user.login) ?? (await writes(octokit, repository, { login: user.login, signal }));
-    allowed.set(user.login, mayWrite);
-    if (mayWrite) commands.push({ id: String(id), author: user.login, text: text.trim(), at: created_at });
-  }
-  return commands;
-}
-
-/** `author_association` would not do: a member of the organisation need not have write access. */
-async function writes(
-  octokit: Octokit,
-  repository: Repository,
-  { login, signal }: { login: string; signal: AbortSignal },
-): Promise<boolean> {
-  try {
-    const { data } = await octokit.rest.repos.getCollaboratorPermissionLevel({
-      ...{ ...repository, username: login, request: { signal } },
-    });
-    return ["admin", "write"].includes(data.permission);
-  } catch (error) {
-    if (statusOf(error) === 404) return false;
-    throw error;
-  }
 }

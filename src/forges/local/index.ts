@@ -16,6 +16,7 @@ export interface PullRequestRecords {
  */
 export function openLocal(records: PullRequestRecords): Forge {
   return {
+    name: "local",
     find: (head) => records.find(head),
     open: ({ head, title, body }) => records.add(head, { url: `branch ${head}`, title, body, state: "open" }),
     async update(number, { content, close, merged }) {
@@ -25,6 +26,5 @@ export function openLocal(records: PullRequestRecords): Forge {
       const state = close !== true ? found.state : merged === true ? "merged" : "closed";
       await records.put({ ...found, title, body, state });
     },
-    commands: () => Promise.resolve([]),
   };
 }

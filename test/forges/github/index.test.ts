@@ -40,6 +40,9 @@ describe("GitHub", () => {
   const open = (head: string, title = "prod/settings: 1 setting drifted") =>
     forge.open({ head, base: "main", title, body: "a table", labels: ["severity/high"], reviewers: [] }, signal);
 
+  const heard = async (number: number, since = "2020-01-01T00:00:00Z") =>
+    (await forge.commands?.(number, since, signal)) ?? [];
+
   it("finds nothing where there is no pull request", async () => {
     expect(await forge.find("trueup/drift/none", signal)).toBeUndefined();
   });
@@ -90,7 +93,7 @@ describe("GitHub", () => {
     await forge.update(number, { content, comment: "the drift is gone", close: true }, signal);
     expect(await forge.find(head, signal)).toMatchObject({ number, state: "closed", title: "2 settings drifted" });
     const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/issues/${number}/comments`);
-    expect(data).toMatchObject([{ body: "the drift is gone" }]);
+    expect(data).toMatchObject([{ body: expect.stringMatching(/^the drift is gone\n\n<!-- /) as string }]);
   });
 
   it("tells merged from closed", async () => {
@@ -105,9 +108,7 @@ describe("GitHub", () => {
     const head = await branch();
     const { number } = await open(head);
     const path = `/repos/${REPOSITORY}/pulls/${number}`;
-    const { data } = await world.as(tokens.owner, "PATCH", path, { state: "closed" });
-    // The emulator does not show a pull request as an issue.
-    world.instead.push({ status: 200, body: [data] }, { status: 200, body: { number, closed_by: { login: "acme" } } });
+    await world.as(tokens.owner, "PATCH", path, { state: "closed" });
     expect(await forge.find(head, signal)).toMatchObject({ state: "closed", decidedBy: "acme" });
   });
 
@@ -118,8 +119,38 @@ describe("GitHub", () => {
     await world.as(tokens.stranger, "POST", path, { body: "/trueup revert" });
     await world.as(tokens.owner, "POST", path, { body: "nice\n/trueup revert" });
     await world.as(tokens.owner, "POST", path, { body: "/trueup hold 4h because INC-1\nthanks" });
-    const commands = await forge.commands(number, "2020-01-01T00:00:00Z", signal);
+    const commands = await heard(number);
     expect(commands).toMatchObject([{ author: "acme", text: "hold 4h because INC-1" }]);
+  });
+
+  it("hears a command until it has an answer of Trueup's own; nobody else can answer for it", async () => {
+    const head = await branch();
+    const { number } = await open(head);
+    const path = `/repos/${REPOSITORY}/issues/${number}/comments`;
+    await world.as(tokens.owner, "POST", path, { body: "/trueup" });
+    await world.as(tokens.owner, "POST", path, { body: "/trueup revert \u001b[31m\u202e" });
+    const [help, revert] = await heard(number);
+    expect([help?.text, revert?.text]).toEqual(["", "revert  [31m"]);
+    await world.as(tokens.stranger, "POST", path, { body: `<!-- trueup:answers ${help?.id ?? ""} -->` });
+    expect(await heard(number)).toHaveLength(2);
+    await forge.update(number, { comment: "> this is how", answers: help?.id ?? "" }, signal);
+    expect(await heard(number)).toEqual([revert]);
+    expect(await heard(number, "2100-01-01T00:00:00Z")).toEqual([]);
+  });
+
+  it("asks for commands with the last answer's tag, too, and for every page where there are several", async () => {
+    const comment = { id: 7, body: "/trueup help", user: { login: "acme" }, created_at: "2026-01-01T00:00:00Z" };
+    world.instead.push({ status: 200, headers: { etag: '"abc"' }, body: [comment] });
+    world.instead.push({ status: 200, body: { permission: "write" } }, { status: 304 });
+    expect(await heard(1)).toEqual([{ id: "7", author: "acme", text: "help", at: comment.created_at }]);
+    expect(await heard(1)).toHaveLength(1);
+    expect(world.asked.filter((line) => line.endsWith("/permission"))).toHaveLength(1);
+    const many = Array.from({ length: 100 }, (_, id) => ({ ...comment, id, body: "thanks" }));
+    const link = `<${world.url}/repos/${REPOSITORY}/issues/1/comments?page=2>; rel="next"`;
+    world.instead.push({ status: 200, headers: { etag: '"def"' }, body: many });
+    world.instead.push({ status: 200, headers: { link }, body: many }, { status: 200, body: [comment] });
+    world.instead.push({ status: 200, body: { permission: "read" } });
+    expect(await heard(1)).toEqual([]);
   });
 
   it("does not see a fork's pull request, whatever its branch is called", async () => {
