@@ -1,19 +1,12 @@
 import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
-import {
-  type AdoptedSetting,
-  type Adoption,
-  adoptionOf,
-  branchFor,
-  messageOf,
-  withoutSensitive,
-} from "../reconcile/adopt.js";
+import { type AdoptedSetting, type Adoption, adoptionOf, branchFor, messageOf } from "../reconcile/adopt.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { knowledge, refresh, targetPass } from "../reconcile/environment.js";
 import type { Session } from "../reconcile/session.js";
 import { readEnvironment } from "../render/environment.js";
-import type { ReadyTarget } from "../render/rendered.js";
+import { type Adopted, patchOf } from "./adoption-patch.js";
 import type { Operation } from "./operation.js";
 import { settingsIn, selectOne } from "./selection.js";
 
@@ -69,31 +62,32 @@ export const adopt: Operation<Args, AdoptReport> = {
     }
     const known = await knowledge(session, name);
     const adoptions: Adoption[] = [];
-    const ready: ReadyTarget[] = [];
+    const adopted: Adopted[] = [];
     for (const target of environment.targets.filter((one) => wanted === undefined || wanted.includes(one.name))) {
       if ("error" in target) throw target.error;
       const pass = targetPass(session, { environment, target, known, signal });
-      ready.push(target);
-      adoptions.push(await adoptionOf(pass, { target, snapshot, wanted: isMeant, layer: args.layer }));
+      const adoption = await adoptionOf(pass, { target, snapshot, wanted: isMeant, layer: args.layer });
+      adopted.push({ target, files: adoption.files });
+      adoptions.push(adoption);
     }
     const settings = adoptions.flatMap((adoption) => adoption.settings);
     if (settings.length === 0 && args.path !== undefined) throw noDrift(args);
     const files = new Map(adoptions.flatMap((adoption) => [...adoption.files]));
     const report = { schemaVersion: 1, environment: name, revision, settings, direct: args.direct } as const;
     if (files.size === 0) return { ...report, branch: null, commit: null };
-    const adopted = settings.filter(({ error }) => error === undefined);
+    const written = settings.filter(({ error }) => error === undefined);
     const { by, because } = args;
-    const message = messageOf({ subject: args.environment, settings: adopted, by, because });
+    const message = messageOf({ subject: args.environment, settings: written, by, because });
     const request = { parent: revision, files, message, author: { name: by, email: `${by}@localhost` } };
     if (args.dryRun) {
-      const patch = await source.patch(revision, await source.commit(request, signal), signal);
-      return { ...report, branch: null, commit: null, patch: ready.reduce(withoutSensitive, patch) };
+      const patch = await patchOf(source, { parent: revision, message, snapshot, adopted }, signal);
+      return { ...report, branch: null, commit: null, patch };
     }
     const own = session.config.environments.get(name)?.branch ?? name;
     const branch = args.direct ? own : (args.branch ?? branchFor(args.environment, revision, files));
     if (!args.direct && branches.has(branch)) return { ...report, branch, commit: null };
     const commit = await source.commit({ ...request, branch, ...(args.direct ? { onto: revision } : {}) }, signal);
-    await tell(session, { ...report, branch, commit, settings: adopted }, args);
+    await tell(session, { ...report, branch, commit, settings: written }, args);
     return { ...report, branch, commit };
   },
 };

@@ -4,6 +4,7 @@ import { child, type Pointer } from "../core/pointer.js";
 import { isList, isMap, mapOf, type Value } from "../core/value.js";
 import { suggestion } from "../lib/suggest.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
+import { HIDDEN, isHidden } from "../reconcile/hidden.js";
 import type { Session } from "../reconcile/session.js";
 import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import type { OperationContext } from "./operation.js";
@@ -30,8 +31,6 @@ export interface RenderArgs {
   readonly revision?: string | undefined;
   readonly explain: boolean;
 }
-
-const HIDDEN = "(sensitive)";
 
 /** The desired documents of an environment. @throws what keeps a target from rendering */
 export async function renderDocuments(
@@ -77,7 +76,7 @@ function documentOf(target: ReadyTarget, explain: boolean): RenderedDocument {
         return walk(item, child(path, name), within(scope, name));
       });
     }
-    const shown = target.sensitive(path) ? HIDDEN : value;
+    const shown = isHidden(target, path, value) ? HIDDEN : value;
     if (explain) {
       const place = target.explain(path);
       settings.push({ path, value: shown, where: place === undefined ? "" : formatPlace(place) });

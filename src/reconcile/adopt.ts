@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { formatPlace, TrueupError } from "../core/errors.js";
 import type { Finding } from "../core/finding.js";
-import { keyName, keyOf, type ListScope, listScope, within } from "../core/lists.js";
-import { child, type Pointer } from "../core/pointer.js";
-import { isList, isMap, type Value } from "../core/value.js";
+import type { Pointer } from "../core/pointer.js";
+import type { Value } from "../core/value.js";
 import { readEnvironment } from "../render/environment.js";
 import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import type { Snapshot } from "../render/snapshot.js";
@@ -142,22 +141,4 @@ export function branchFor(subject: string, revision: string, files: Adoption["fi
   const hash = createHash("sha256").update(revision);
   for (const [file, text] of files) hash.update(`\0${file}\0${text}`);
   return `trueup/adopt/${subject.replaceAll("/", "-")}-${hash.digest("hex").slice(0, 8)}`;
-}
-
-/** A text without the sensitive values of a target: one of them may stand on the line of another setting. */
-export function withoutSensitive(text: string, { document, lists, sensitive: marked }: ReadyTarget): string {
-  const found: string[] = [];
-  const visit = (value: Value, path: Pointer, scope: ListScope): void => {
-    if (isMap(value)) {
-      for (const [name, item] of Object.entries(value)) visit(item, child(path, name), within(scope, name));
-    } else if (isList(value)) {
-      const key = keyName(scope);
-      value.forEach((item, index) => {
-        const name = (key === undefined ? undefined : keyOf(item, key)) ?? String(index);
-        visit(item, child(path, name), within(scope, name));
-      });
-    } else if (typeof value === "string" && value.length > 3 && marked(path)) found.push(value);
-  };
-  visit(document, "", listScope(lists));
-  return found.reduce((rest, value) => rest.replaceAll(value, "(sensitive)"), text);
 }
