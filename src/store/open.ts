@@ -12,8 +12,10 @@ import { outbox } from "./outbox.js";
 import { targetRecords } from "./records.js";
 import { serverDatabase } from "./server.js";
 import type { Store } from "./store.js";
+import { promotions } from "./promotions.js";
 import { proposals } from "./proposals.js";
 import { pullRequests } from "./pull-requests.js";
+import { runs } from "./runs.js";
 import { schedules } from "./schedules.js";
 import { suspensions } from "./suspensions.js";
 
@@ -84,6 +86,8 @@ export async function storeOn(
     proposals: proposals(query),
     pullRequests: pullRequests(query),
     schedules: schedules(query, transactionOf(database)),
+    promotions: promotions(query),
+    runs: runs(query),
     // Whoever cleans up twice, on an error and at the end, gets the same answer.
     close: () => (closing ??= held.releaseAll().then(() => database.close())),
   };

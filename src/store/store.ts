@@ -17,6 +17,8 @@ export interface Store {
   readonly proposals: Proposals;
   readonly pullRequests: PullRequests;
   readonly schedules: Schedules;
+  readonly promotions: Promotions;
+  readonly runs: Runs;
   close(): Promise<void>;
 }
 
@@ -292,4 +294,53 @@ export interface PullRequests {
   /** The open one, where there is one. */
   add(head: string, pullRequest: Omit<PullRequestRecord, "number">): Promise<PullRequestRecord>;
   put(pullRequest: PullRequestRecord): Promise<void>;
+}
+
+/** What is known of promotions, by the environment that is promoted into. */
+export interface Promotions {
+  /** What is under way, as JSON text. */
+  load(): Promise<ReadonlyMap<string, string>>;
+  /** Replaces or, without `promotion`, forgets what is under way; `arrival`: a commit of the branch brought a revision. */
+  save(
+    environment: string,
+    update: {
+      readonly promotion?: string | undefined;
+      readonly arrival?: { readonly commit: string; readonly revision: string };
+      readonly events: readonly NewEvent[];
+    },
+  ): Promise<void>;
+  /** By the commit of the environment's branch, the revision that it brought. */
+  arrivals(environment: string): Promise<ReadonlyMap<string, string>>;
+  /** On this very revision, oldest first. */
+  decisions(environment: string, revision: string): Promise<readonly Decision[]>;
+  /** False where that person decided so already, and nothing is told. */
+  decide(
+    environment: string,
+    revision: string,
+    update: { readonly decision: Omit<Decision, "at">; readonly event: NewEvent },
+  ): Promise<boolean>;
+}
+
+/** A person's word on a revision that is to reach an environment. */
+export interface Decision {
+  readonly by: string;
+  /** ISO 8601, by the store's clock. */
+  readonly at: string;
+  /** The gate that is waived; absent: the revision is approved. */
+  readonly gate?: string;
+  readonly reason?: string;
+}
+
+/** Which revisions an environment was in sync at, and since when. */
+export interface Runs {
+  /** Newest first. */
+  list(environment: string, limit: number): Promise<readonly Run[]>;
+  /** The environment is in sync at the revision: now for the first time, still, or again after another one. */
+  note(environment: string, revision: string): Promise<void>;
+}
+
+export interface Run {
+  readonly revision: string;
+  /** ISO 8601, by the store's clock. */
+  readonly since: string;
 }

@@ -423,6 +423,54 @@ export function describeStore(world: StoreWorld): void {
       });
     });
 
+    describe("promotions", () => {
+      it("are kept by environment until they are forgotten, and tell what arrived, with the events", async () => {
+        const arrival = { commit: "c1", revision: "r1" };
+        await store.promotions.save("prod", { promotion: '{"revision":"r1"}', events: [event({ type: "promotion" })] });
+        await store.promotions.save("staging", { promotion: "{}", events: [] });
+        await store.promotions.save("prod", { promotion: '{"revision":"r2"}', events: [] });
+        expect([...(await (await open()).promotions.load())].sort()).toEqual([
+          ["prod", '{"revision":"r2"}'],
+          ["staging", "{}"],
+        ]);
+        await store.promotions.save("prod", { arrival, events: [event({ type: "promoted" })] });
+        expect([...(await store.promotions.load()).keys()]).toEqual(["staging"]);
+        expect(await store.promotions.arrivals("prod")).toEqual(new Map([["c1", "r1"]]));
+        expect(await store.promotions.arrivals("staging")).toEqual(new Map());
+        expect((await store.history.list({ limit: 9 })).map(({ type }) => type)).toEqual(["promoted", "promotion"]);
+      });
+
+      it("know who approved a very revision and who waived a gate of it, each told once", async () => {
+        const approved = event({ type: "approved", message: "ann approved r1" });
+        const decide = (revision: string, decision: { by: string; gate?: string; reason?: string }) =>
+          store.promotions.decide("prod", revision, { decision, event: approved });
+        expect(await decide("r1", { by: "ann" })).toBe(true);
+        expect(await decide("r1", { by: "ann", reason: "again" })).toBe(false);
+        expect(await decide("r1", { by: "bob", gate: "soak", reason: "INC-1" })).toBe(true);
+        const [first, second] = await store.promotions.decisions("prod", "r1");
+        expect(first).toEqual({ by: "ann", at: expect.stringMatching(/^\d{4}-.*Z$/) as string });
+        expect(second).toMatchObject({ by: "bob", gate: "soak", reason: "INC-1" });
+        expect(await store.promotions.decisions("prod", "r2")).toEqual([]);
+        expect(await store.promotions.decisions("staging", "r1")).toEqual([]);
+        expect(await store.history.list({ limit: 9 })).toHaveLength(2);
+      });
+
+      it("know since when an environment runs a revision, anew where another ran in between", async () => {
+        await store.runs.note("prod", "r1");
+        const [before] = await store.runs.list("prod", 9);
+        await store.runs.note("prod", "r1");
+        expect(await store.runs.list("prod", 9)).toEqual([before]);
+        await store.runs.note("prod", "r2");
+        await store.runs.note("dev", "r3");
+        expect((await store.runs.list("prod", 9)).map(({ revision }) => revision)).toEqual(["r2", "r1"]);
+        await store.runs.note("prod", "r1");
+        const [again, ...others] = await store.runs.list("prod", 9);
+        expect(again?.revision).toBe("r1");
+        expect(Date.parse(again?.since ?? "")).toBeGreaterThanOrEqual(Date.parse(others[0]?.since ?? ""));
+        expect(await store.runs.list("prod", 1)).toEqual([again]);
+      });
+    });
+
     describe("a lease", () => {
       it("has one holder, by name, until it is released", async () => {
         const other = await open();
