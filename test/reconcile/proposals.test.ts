@@ -30,9 +30,9 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
   });
   beforeEach(async () => {
     repository = kind === "github" ? await github.repository() : "";
-    const forge = kind === "local" ? { kind } : { kind, repository, token: tokens.owner, url: github.url };
-    world = await makeWorld({ forge });
+    world = await makeWorld({ forge: { kind: "local" } });
     await world.commit(files);
+    if (kind === "github") useGitHub();
     session = world.open();
     // Every test begins in sync.
     writeFileSync(live(), SETTINGS);
@@ -42,8 +42,22 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
     // A forge that fails is told in the log only.
     expect(world.logged.filter(({ level }) => level === "error")).toEqual([]);
     await world.close();
-    if (kind === "github") expect(github.violations.splice(0)).toEqual([]);
+    if (kind !== "github") return;
+    expect(github.violations.splice(0)).toEqual([]);
+    // Nothing is asked but git, and the interface below the address that `forge.url` names.
+    expect(github.asked.splice(0).filter((each) => !/^[A-Z]+ \/(api\/v3\/|acme\/[\w-]+\.git\/)/.test(each))).toEqual(
+      [],
+    );
   });
+
+  /** One host for git and for its interface, as GitHub Enterprise Server is: cloned and pushed over smart HTTP, with a token. */
+  const useGitHub = (): void => {
+    const { url } = github.serve(repository, world.repository.folder);
+    const config = JSON.parse(readFileSync(world.configFile, "utf8")) as object;
+    const token = tokens.owner;
+    const forge = { kind, repository, token, url: `${github.url}/api/v3` };
+    writeFileSync(world.configFile, JSON.stringify({ ...config, repository: { url, token }, forge }));
+  };
 
   const live = (): string => join(world.root(), "app.yaml");
   const cycle = async () => passOver(session);
@@ -66,20 +80,13 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
     drift("pool: 20", "pool: 25");
     expect((await cycle()).state).toBe("Drifted");
     expect(proposed()).toBe(SETTINGS.replace("pool: 20", "pool: 25").trimEnd());
+    if (kind === "github") expect(github.asked).toContain(`POST /${repository}.git/git-receive-pack`);
     const opened = await pull();
     expect(opened).toMatchObject({ state: "open", title: "Drift in prod/host: 1 setting (medium)" });
     expect(opened?.body).toContain("<code>/app.yaml/limits/pool</code> | <code>20</code> | <code>25</code>");
-    if (kind === "github") {
-      const merged = await github.as(
-        tokens.owner,
-        "PUT",
-        `/repos/${repository}/pulls/${opened?.number ?? 0}/merge`,
-        {},
-      );
-      expect(merged.status).toBe(200);
-    }
     // On the forge of our own a person merges with git, or adopts.
-    git("update-ref", "refs/heads/prod", HEAD);
+    if (kind === "github") await github.merge(repository, opened?.number ?? 0);
+    else git("update-ref", "refs/heads/prod", HEAD);
     expect((await cycle()).state).toBe("Synced");
     await cycle();
     expect((await pull())?.state).toBe("merged");
@@ -105,7 +112,7 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
     const events = await (await session.store()).history.list({ environment: "prod", limit: 50 });
     const reverted = events.find(({ type }) => type === "reverted");
     expect(reverted?.message).toMatch(
-      kind === "github" ? /someone closed http.*reverted \/app.yaml\/limits\/pool/ : /ana/,
+      kind === "github" ? /acme closed http.*reverted \/app.yaml\/limits\/pool/ : /ana/,
     );
   });
 

@@ -26,7 +26,7 @@ export async function startGitServer(options: { root: string; username?: string;
     }
     state.requests.push(`${request.method ?? ""} ${request.url ?? ""}`);
     if (state.answer === "never") return;
-    if (state.answer === "git") cgi(options.root, request, response);
+    if (state.answer === "git") serveGit(options.root, request, response);
     else response.writeHead(state.answer, { Location: "http://127.0.0.1:1/" }).end();
   });
   server.listen(0, "127.0.0.1");
@@ -44,8 +44,11 @@ export async function startGitServer(options: { root: string; username?: string;
   return state;
 }
 
-/** CGI as in RFC 3875: the request in the environment, the body on standard input, header lines in front of the answer. */
-function cgi(root: string, request: IncomingMessage, response: ServerResponse): void {
+/**
+ * One request of git's, of a repository below `root`. CGI as in RFC 3875: the request in the environment, the body on standard
+ * input, header lines in front of the answer.
+ */
+export function serveGit(root: string, request: IncomingMessage, response: ServerResponse): void {
   const { pathname, search } = new URL(request.url ?? "/", "http://server");
   const child = spawn(backend, {
     env: {
