@@ -84,6 +84,7 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
   const folder = dirname(path);
   const at = (given: string) => (isAbsolute(given) ? given : resolve(folder, given));
   const { signers } = data.repository;
+  const notifiers = readNotifiers(source, data.notifiers, { folder });
   return {
     file,
     folder,
@@ -102,8 +103,8 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
         { name, branch: branch ?? name, connections: rooted(connections, at), secrets },
       ]),
     ),
-    notifiers: readNotifiers(source, data.notifiers, { folder }),
-    reports: readReports(source, data.reports, { folder, environments: Object.keys(data.environments) }),
+    notifiers,
+    reports: readReports(source, data.reports, { folder, notifiers, environments: Object.keys(data.environments) }),
     forge: data.forge,
     source,
   };

@@ -1,12 +1,14 @@
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Cron } from "croner";
 import { validate } from "node-cron";
 import { z } from "zod";
-import { TrueupError } from "../core/errors.js";
+import { type Place, TrueupError } from "../core/errors.js";
 import { durationSchema } from "../lib/duration.js";
 import { suggestion } from "../lib/suggest.js";
 import { isTimezone } from "../lib/timezone.js";
+import { notifierKinds } from "../notifiers/registry.js";
 import type { CheckedFile } from "./checked.js";
+import type { NotifierConfig } from "./notifiers.js";
 
 const FIFTY_YEARS = 50 * 365 * 86_400_000;
 
@@ -19,26 +21,68 @@ export const reportSchema = z.strictObject({
   /** Default: all. */
   environments: z.array(z.string()).min(1).optional(),
   /** `.html`, `.md` or `.json`. */
-  file: z.string().regex(/\.(html?|md|json)$/i, "expected a name that ends in .html, .md or .json"),
+  file: z
+    .string()
+    .regex(/\.(html?|md|json)$/i, "expected a name that ends in .html, .md or .json")
+    .optional(),
+  /** The names of notifiers. */
+  to: z.array(z.string()).min(1).optional(),
 });
 
-export type ReportConfig = Readonly<z.output<typeof reportSchema>>;
+export interface ReportConfig extends Readonly<Omit<z.output<typeof reportSchema>, "to">> {
+  /** To whom it is sent; none where it is only written. */
+  readonly to: readonly NotifierConfig[];
+}
 
-/** @throws TrueupError CONFIG_INVALID for an environment that the file does not name */
+export interface Known {
+  readonly folder: string;
+  readonly environments: readonly string[];
+  readonly notifiers: readonly NotifierConfig[];
+}
+
+/** @throws TrueupError CONFIG_INVALID for what the file does not name, and a report that goes nowhere */
 export function readReports(
   source: CheckedFile,
-  given: readonly ReportConfig[],
-  { folder, environments: known }: { folder: string; environments: readonly string[] },
+  given: readonly z.output<typeof reportSchema>[],
+  { folder, environments: known, notifiers }: Known,
 ): readonly ReportConfig[] {
-  return given.map((report, index) => {
+  return given.map(({ file, to = [], ...report }, index) => {
+    const at = ["reports", index];
+    if (file === undefined && to.length === 0) {
+      throw new TrueupError("CONFIG_INVALID", "the report goes nowhere", {
+        where: source.place(at),
+        hint: "give it a `file`, or a notifier under `to`, or both",
+      });
+    }
     report.environments?.forEach((name, position) => {
       if (known.includes(name)) return;
       throw new TrueupError("CONFIG_INVALID", `\`environments\` names no environment \`${name}\``, {
-        where: source.place(["reports", index, "environments", position]),
+        where: source.place([...at, "environments", position]),
         hint: suggestion(name, known),
       });
     });
-    return { ...report, file: isAbsolute(report.file) ? report.file : resolve(folder, report.file) };
+    const receivers = to.map((name, position) => {
+      const where = source.place([...at, "to", position]);
+      return receiverOf(name, notifiers, where);
+    });
+    return { ...report, ...(file === undefined ? {} : { file: resolve(folder, file) }), to: receivers };
+  });
+}
+
+function receiverOf(name: string, notifiers: readonly NotifierConfig[], where: Place): NotifierConfig {
+  const receiver = notifiers.find((one) => one.name === name);
+  if (receiver === undefined) {
+    const names = notifiers.map((one) => one.name);
+    throw new TrueupError("CONFIG_INVALID", `\`to\` names no notifier \`${name}\``, {
+      where,
+      hint: suggestion(name, names),
+    });
+  }
+  if (receiver.kind.report !== undefined) return receiver;
+  const able = notifierKinds.filter(({ report }) => report !== undefined).map(({ kind }) => kind);
+  throw new TrueupError("CONFIG_INVALID", `the notifier \`${name}\` (${receiver.kind.kind}) takes no reports`, {
+    where,
+    hint: `name one of kind ${able.join(", ")}`,
   });
 }
 

@@ -97,7 +97,7 @@ function outgoing({ route, step, views }: Group, now: Date): NewMessage {
   const until = route.waitsUntil(message.severity, now.getTime());
   return {
     ...{ notifier: route.name, id: message.id, incidents: views.map(({ fingerprint }) => fingerprint) },
-    message: encode(message),
+    message: encodeMessage(message),
     ...(until === undefined ? {} : { notBefore: new Date(until).toISOString() }),
     urgent: message.severity === "critical" && until === undefined,
   };
@@ -106,6 +106,10 @@ function outgoing({ route, step, views }: Group, now: Date): NewMessage {
 /** Views and messages are made of values, lists and maps only; their types say more than the tree's. */
 function encode(value: IncidentView | Message): string {
   return stringifyJson(value as unknown as Value);
+}
+
+export function encodeMessage(message: Message): string {
+  return encode(message);
 }
 
 export function decodeMessage(text: string): Message {

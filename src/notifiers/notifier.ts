@@ -22,9 +22,20 @@ export interface Message {
   readonly thread?: string;
   /** Where a person reads more. */
   readonly url?: string;
-  /** For reports: the page itself. */
-  readonly html?: string;
+  /** For reports: what matters most, for people. */
+  readonly sections?: readonly Section[];
+  /** For reports: the whole of it, in the form that the kind takes. */
+  readonly page?: string;
 }
+
+export interface Section {
+  readonly title: string;
+  /** Raw, as `text` is. */
+  readonly lines: readonly string[];
+}
+
+/** `sections`: no page, only what every report has in few words. */
+export type ReportForm = "html" | "markdown" | "json" | "sections";
 
 export interface Receipt {
   /** Names the thread that later messages of the same incidents belong to. */
@@ -56,6 +67,8 @@ export interface NotifierKind<Spec = unknown> {
   readonly kind: string;
   /** What trueup.yaml says of it beside `kind`, `name` and the routing. Strict: unknown keys are errors. */
   readonly spec: z.ZodType<Spec>;
+  /** In which form it takes reports; absent: it takes none. */
+  readonly report?: ReportForm;
   /** The keys of it that are paths: trueup.yaml may say them relative to its own folder. */
   readonly paths?: readonly string[];
   /** Whether messages of one incident are one thread: then no message is about incidents that were opened apart. */

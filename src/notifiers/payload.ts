@@ -1,13 +1,13 @@
 import { mapOf, type Value, type ValueMap } from "../core/value.js";
-import { stringifyJson } from "../lib/json.js";
+import { readJson, stringifyJson } from "../lib/json.js";
 import type { IncidentView, Message } from "./notifier.js";
 
 /** A message as JSON for machines: docs/notifiers/webhook.md shows the shape. What is absent has no key. */
 export function payloadOf(message: Message): string {
-  const { id, at, kind, title, text, severity, incidents, url } = message;
-  return stringifyJson(
-    present({ schemaVersion: 1, id, at, kind, title, text, severity, incidents: incidents.map(incidentOf), url }),
-  );
+  const { id, at, kind, title, text, severity, url, page } = message;
+  const incidents = message.incidents.map(incidentOf);
+  const report = page === undefined ? undefined : readJson(page);
+  return stringifyJson(present({ schemaVersion: 1, id, at, kind, title, text, severity, incidents, url, report }));
 }
 
 function incidentOf(view: IncidentView): ValueMap {

@@ -41,11 +41,12 @@ function paragraphOf(incident: IncidentView): string {
 }
 
 /** The message as plain text; `shown` incidents of it. */
-export function plainText({ title, text, incidents, url }: Message, shown = SHOWN): string {
+export function plainText({ title, text, incidents, url, sections = [] }: Message, shown = SHOWN): string {
   const more = moreOf(incidents.length, shown);
   return [
     oneLine(title),
     ...(text === "" ? [] : [text]),
+    ...sections.map(({ title: head, lines }) => [head, ...lines.map((line) => `  ${oneLine(line)}`)].join("\n")),
     ...incidents.slice(0, shown).map(paragraphOf),
     ...(more === undefined ? [] : [more]),
     ...(url === undefined ? [] : [url]),

@@ -23,7 +23,8 @@ const INITDB = ["--wal-segsize=1"];
 
 // There is no autovacuum in the embedded PostgreSQL, and long values leave dead rows behind that only a vacuum gives back.
 // A controller vacuums every hour; a short command as it leaves, where there is enough to be worth its 10 ms or more.
-const VACUUM = "VACUUM trueup.target, trueup.event, trueup.lease, trueup.suspension";
+const VACUUM =
+  "VACUUM trueup.target, trueup.event, trueup.lease, trueup.suspension, trueup.incident, trueup.outbox, trueup.thread";
 const VACUUM_INTERVAL = 3_600_000;
 const IS_LARGE = "SELECT pg_total_relation_size('trueup.target') > 8 * 1024 * 1024 AS is_large";
 

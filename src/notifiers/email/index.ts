@@ -5,6 +5,7 @@ import { emailSpec, type EmailSpec } from "./spec.js";
 export const email: NotifierKind<EmailSpec> = {
   kind: "email",
   spec: emailSpec,
+  report: "html",
   async open(spec) {
     const { openEmail } = await import("./notifier.js");
     return openEmail(spec);

@@ -20,7 +20,7 @@ export function mailOf(message: Message, domain: string): Mail {
     messageId: `<${createHash("sha256").update(id).digest("hex").slice(0, 32)}@${domain}>`,
     subject: cut(oneLine(title) || "Trueup", 200),
     text: plainText(message),
-    html: message.html ?? htmlOf(message),
+    html: message.page ?? htmlOf(message),
     ...(thread === undefined ? {} : { inReplyTo: thread, references: thread }),
   };
 }

@@ -5,6 +5,7 @@ import { cut, moreOf, oneLine, SHOWN } from "../text.js";
 /** GitHub takes 65,536 characters. */
 const TABLE = 45_000;
 const TEXT = 2_000;
+const PAGE = 60_000;
 
 /** Hidden in what we write, and looked for before writing: a message that comes again is written once. */
 export function markerOf({ id }: Message): string {
@@ -13,7 +14,8 @@ export function markerOf({ id }: Message): string {
 
 /** Blocks of HTML, in which Markdown means nothing, of `<pre>` and `<code>`, in which GitHub neither calls people nor links. */
 export function bodyOf(message: Message): string {
-  const { title, text, incidents, url } = message;
+  const { title, text, incidents, url, page } = message;
+  if (page !== undefined) return `${whole(page)}\n\n${markerOf(message)}`;
   const address = url === undefined ? undefined : followable(url);
   const words = text.trim() === "" ? oneLine(title) : text;
   return [
@@ -22,6 +24,12 @@ export function bodyOf(message: Message): string {
     ...(address === undefined ? [] : [`<p><a href="${escapeHtml(address)}">Read more</a></p>`]),
     markerOf(message),
   ].join("\n\n");
+}
+
+/** Markdown, up to the last line that fits. */
+function whole(page: string): string {
+  if (page.length <= PAGE) return page;
+  return `${page.slice(0, page.lastIndexOf("\n", PAGE))}\n\nThe rest does not fit into an issue: \`trueup report\` has it.`;
 }
 
 function tableOf(incidents: readonly IncidentView[]): readonly string[] {

@@ -5,6 +5,7 @@ import { githubIssueSpec, type GithubIssueSpec } from "./spec.js";
 export const githubIssue: NotifierKind<GithubIssueSpec> = {
   kind: "github-issue",
   spec: githubIssueSpec,
+  report: "markdown",
   async open(spec) {
     const { openGithubIssue } = await import("./notifier.js");
     return openGithubIssue(spec);

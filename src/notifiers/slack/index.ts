@@ -5,6 +5,7 @@ import { slackSpec, type SlackSpec } from "./spec.js";
 export const slack: NotifierKind<SlackSpec> = {
   kind: "slack",
   spec: slackSpec,
+  report: "sections",
   threads: ({ by }) => by === "bot",
   async open(spec) {
     const { openSlack } = await import("./notifier.js");

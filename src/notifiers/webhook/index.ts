@@ -5,6 +5,7 @@ import { webhookSpec, type WebhookSpec } from "./spec.js";
 export const webhook: NotifierKind<WebhookSpec> = {
   kind: "webhook",
   spec: webhookSpec,
+  report: "json",
   async open(spec) {
     const { openWebhook } = await import("./notifier.js");
     return openWebhook(spec);

@@ -135,8 +135,11 @@ describe("email", () => {
 
   it("sends a report's page as it is", async () => {
     const box = await mailbox();
-    await deliver(box.port, { kind: "report", incidents: [], html: "<h1>The week</h1>" });
-    expect((await box.mails())[0]?.html?.trim()).toBe("<h1>The week</h1>");
+    const sections = [{ title: "Open now", lines: ["high: prod/settings /a"] }];
+    await deliver(box.port, { kind: "report", incidents: [], page: "<h1>The week</h1>", sections });
+    const [mail] = await box.mails();
+    expect(mail?.html?.trim()).toBe("<h1>The week</h1>");
+    expect(mail?.text).toContain("Open now\n  high: prod/settings /a\n");
   });
 
   it.each([
