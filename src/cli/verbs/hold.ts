@@ -35,12 +35,14 @@ export async function hold({ word, path }: HoldPlace, options: HoldOptions, glob
   if (word === undefined || release === true) {
     return tell(await ask(operation, { ...given({ word, path }), by: who() }, globals), globals);
   }
-  if (until === undefined || because === undefined) {
-    throw new TrueupError("USAGE", `a hold has ${until === undefined ? "an end" : "a reason"}`, {
+  const reason = because?.trim() ?? "";
+  if (until === undefined || reason === "" || owner.trim() === "") {
+    const missing = until === undefined ? "an end" : reason === "" ? "a reason" : "an owner";
+    throw new TrueupError("USAGE", `a hold has ${missing}`, {
       hint: 'trueup hold prod/settings /pool/max --for 4h --because "INC-123"; `--release` ends one, and without arguments holds are listed',
     });
   }
-  const set = { owner, reason: because, until };
+  const set = { owner, reason, until };
   return tell(await ask(operation, { ...given({ word, path }), by: who(), set }, globals), globals);
 }
 
