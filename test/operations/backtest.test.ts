@@ -1,8 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { askController } from "../../src/cli/remote.js";
 import { backtest } from "../../src/operations/backtest.js";
 import type { Session } from "../../src/reconcile/session.js";
+import { serveControl } from "../../src/server/control.js";
+import { lockDirectory } from "../../src/store/directory-lock.js";
 import { type Ran, trueup } from "../support/cli.js";
 import { answer } from "../support/json-shapes.js";
 import { cycle, makeWorld, syncNow, type World } from "../support/world.js";
@@ -102,6 +105,38 @@ describe("a backtest", () => {
       code: "POLICY_INVALID",
       where: { file: "p/drift.yaml", line: 1 },
     });
+  });
+});
+
+describe("asked of a running controller", () => {
+  it("answers as a process of its own does, the working folder's policies among the words", async () => {
+    const lock = await lockDirectory(join(world.folder, "controller"));
+    if (lock.kind === "held") throw new Error("nobody else is here");
+    const control = serveControl(session, lock);
+    const ask = async (args: Partial<Parameters<typeof backtest.run>[1]>): Promise<unknown> => {
+      const context = { signal: session.stop, progress: () => undefined };
+      const given = { environments: [], since: SINCE, ...args };
+      return (await askController(lock.socketPath, { operation: backtest.name, args: given, context }))?.result;
+    };
+    try {
+      for (const args of [
+        {},
+        { environments: ["prod/host"], policy: { file: "policies/drift.yaml", text: CHANGED } },
+      ]) {
+        expect(await ask(args)).toEqual(await run(args));
+      }
+      await expect(ask({ environments: ["prdo"] })).rejects.toMatchObject({
+        code: "USAGE",
+        hint: 'did you mean "prod"?',
+      });
+      await expect(ask({ policy: { file: "p/drift.yaml", text: "rules: [{ nmae: a }]" } })).rejects.toMatchObject({
+        code: "POLICY_INVALID",
+        where: { file: "p/drift.yaml:1:17" },
+      });
+    } finally {
+      await control.close();
+      await lock.release();
+    }
   });
 });
 
