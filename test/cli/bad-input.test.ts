@@ -114,7 +114,7 @@ const documents: Readonly<Record<string, Fault>> = {
     ...{
       code: "DOCUMENT_INVALID",
       where: /^environments\/dev\/host\/app\.yaml:1:\d+$/,
-      says: "!include",
+      says: "unknown tag",
       hint: "tags: keep",
     },
   },

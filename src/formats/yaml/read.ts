@@ -79,9 +79,12 @@ function evaluator(
 
   function follow(alias: Alias, depth: number): Result {
     const anchored = anchors.get(alias.source);
-    if (!anchored) throw fault(source, at(alias), `the alias *${alias.source} has no anchor before it`);
+    if (!anchored) {
+      const hint = "A text that begins with `*` has to be quoted.";
+      throw fault(source, at(alias), "an alias that no anchor before it has the name of", hint);
+    }
     const { node, measured } = anchored;
-    if (!measured) throw fault(source, at(alias), `the anchor &${alias.source} contains itself`);
+    if (!measured) throw fault(source, at(alias), "the anchor contains itself");
     targets.set(alias, { node, value: measured.value });
     count(measured.nodes, alias);
     if (depth + measured.height > LIMITS.depth) throw tooLarge(source, TOO_DEEP, at(alias));
@@ -91,8 +94,10 @@ function evaluator(
   function own(node: Node, depth: number): Result {
     const tag = unknownTag(node);
     if (tag !== undefined && tags === "refuse") {
-      const hint = 'Set "tags: keep" on the target to hold tagged values as they are.';
-      throw fault(source, at(node), `unknown tag ${document.directives.tagString(tag)}`, hint);
+      // Not named: it may be a password that begins with `!`.
+      const hint =
+        'Set "tags: keep" on the target to hold tagged values as they are; quote a text that begins with `!`.';
+      throw fault(source, at(node), "an unknown tag", hint);
     }
     // A tagged collection is read, too: it may hold anchors, and faults.
     const result = isMap(node) ? map(node, depth + 1) : isSeq(node) ? list(node, depth + 1) : undefined;
