@@ -1,6 +1,6 @@
 import type { Pointer } from "./pointer.js";
 
-/** A setting that a pull request proposes: its live value as a keyed hash, so that a proposal can be kept and compared. */
+/** A setting that a pull request proposes: its live value as a hash, so that a proposal can be kept and compared. */
 export type Proposed = Readonly<Record<Pointer, string>>;
 
 /** What is remembered of a pull request between cycles. */

@@ -13,7 +13,8 @@ export interface TreeCommit {
   readonly date?: string;
 }
 
-const TRUEUP = { name: "Trueup", email: "trueup@localhost" };
+/** The author where no person is known, and always the committer. */
+export const TRUEUP = { name: "Trueup", email: "trueup@localhost" };
 
 /** Writes the commit object and returns its id. */
 export async function commitTree(

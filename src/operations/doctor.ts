@@ -4,6 +4,7 @@ import { parseRemote } from "../git/remote.js";
 import { bounded } from "../lib/timeout.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { asTrueupError } from "../reconcile/pass.js";
+import { readProposal } from "../reconcile/proposal-desk.js";
 import { reportError, type ReportedError } from "../reconcile/report.js";
 import type { Session } from "../reconcile/session.js";
 import type { ReadyTarget } from "../render/rendered.js";
@@ -51,12 +52,13 @@ export const doctor: Operation<z.output<typeof argsSchema>, DoctorReport> = {
     const first = await Promise.all([git, store]);
     const undelivered = first[1].result === "failed" ? [] : await outboxWarnings(session);
     if (first[0].result === "failed") return reportOf(first, undelivered);
+    const stuck = first[1].result === "failed" ? [] : await proposalWarnings(session);
     const environments = await Promise.all(
       [...session.config.environments.keys()].map((name) =>
         checkEnvironment(session, name, { branches, signal, progress }),
       ),
     );
-    return reportOf([...first, ...environments.flat()], undelivered);
+    return reportOf([...first, ...environments.flat()], [...undelivered, ...stuck]);
   },
 };
 
@@ -134,6 +136,19 @@ function reported(error: TrueupError): ReportedError {
 function reportOf(checks: readonly Check[], warnings: readonly string[]): DoctorReport {
   const healthy = checks.every(({ result }) => result === "ok");
   return { schemaVersion: 1, healthy, checks, warnings };
+}
+
+/** Drift that the repository or the forge did not take as a pull request. */
+async function proposalWarnings(session: Session): Promise<readonly string[]> {
+  const { proposals } = await session.store();
+  const names = [...session.config.environments.keys()];
+  const warnings = names.map(async (name) =>
+    [...(await proposals.load(name))].flatMap(([target, text]) => {
+      const reason = readProposal(text)?.stuck?.reason;
+      return reason === undefined ? [] : [`${name}/${target}: drift cannot be proposed: ${reason}`];
+    }),
+  );
+  return (await Promise.all(warnings)).flat();
 }
 
 /** Messages that wait after a failure, were given up, or are for a notifier that trueup.yaml no longer names. */

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
 import { knowledge } from "../reconcile/environment.js";
-import { type ReportedError, type TargetState, worst } from "../reconcile/report.js";
+import { headOf, readProposal } from "../reconcile/proposal-desk.js";
+import { type ReportedError, type ReportedPlan, type TargetState, worst } from "../reconcile/report.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { Operation } from "./operation.js";
 import { select } from "./selection.js";
@@ -30,8 +31,12 @@ export interface TargetStatus {
   /** How many of them a hold holds back. */
   readonly held?: number;
   readonly pendingRestart?: readonly string[];
+  /** The drift pull request that is open; `url` where it has a page. */
+  readonly pullRequest?: { readonly number: number; readonly branch: string; readonly url?: string };
   readonly error?: ReportedError;
   readonly refused?: ReportedError;
+  /** Those for which the policy asks for an approval, as the last pass found them. */
+  readonly plans?: readonly ReportedPlan[];
 }
 
 const argsSchema = z.object({ environments: z.array(z.string()) });
@@ -48,7 +53,7 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
     );
     const result = await Promise.all(
       [...selection].map(async ([name, wanted]): Promise<EnvironmentStatus> => {
-        const { records } = await knowledge(session, name);
+        const { records, proposals } = await knowledge(session, name);
         const unknown = wanted?.find((target) => !records.has(target));
         if (unknown !== undefined) {
           throw new TrueupError("USAGE", `nothing is known of a target \`${unknown}\` of ${name}`, {
@@ -61,13 +66,16 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
           .flatMap(([, record]) => {
             const known = decodeStatus(record.status)?.report;
             if (known === undefined) return [];
-            const { name: target, kind, state, findings, pendingRestart, error, refused } = known;
+            const { name: target, kind, state, findings, pendingRestart, error, refused, plans } = known;
             const held = findings.filter(({ restrained }) => restrained === "held").length;
+            const pullRequest = openPullRequest(name, target, proposals.get(target));
             const rest = {
               ...(held > 0 && { held }),
+              ...(pullRequest && { pullRequest }),
               ...(pendingRestart && { pendingRestart }),
               ...(error && { error }),
               ...(refused && { refused }),
+              ...(plans && { plans }),
             };
             return [
               { name: target, kind, state, revision: record.revision ?? null, findings: count(findings), ...rest },
@@ -98,6 +106,16 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
     return { schemaVersion: 1, environments: result };
   },
 };
+
+function openPullRequest(
+  environment: string,
+  target: string,
+  proposal: string | undefined,
+): TargetStatus["pullRequest"] {
+  const { number, url = "", closing = true } = readProposal(proposal) ?? {};
+  if (number === undefined || closing) return undefined;
+  return { number, branch: headOf(environment, target), ...(URL.canParse(url) && { url }) };
+}
 
 function count(findings: readonly { readonly kind: string }[]): Record<string, number> {
   const counts: Record<string, number> = {};

@@ -1,11 +1,12 @@
 import { posix } from "node:path";
 import { TrueupError } from "../core/errors.js";
+import { TRUEUP } from "../git/commit-tree.js";
 import { CODEOWNERS, reviewersOf } from "../proposals/reviewers.js";
 import { contentOf } from "../proposals/text.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import { adoptionOf } from "./adopt.js";
 import type { TargetPass } from "./pass.js";
-import { type Desk, type Kept, markerOf, type Weighed } from "./proposal-desk.js";
+import { type Kept, markerOf, type Weighed } from "./proposal-desk.js";
 
 const UNWRITABLE = "What drifted now cannot be written into git: nothing is left to merge here.";
 
@@ -35,12 +36,14 @@ export async function put(
   // Nothing that git can hold: there is nothing to merge. What is open is closed, for it says what is no more.
   if (files.size === 0) {
     if (pull !== undefined) await forge.update(pull.number, { comment: UNWRITABLE, close: true }, signal);
-    await clearBranch(pass, desk);
+    await clearBranch(pass, { head: desk.head, left: desk.known?.commit });
     const reasons = left.map(({ path, reason }) => `${path}: ${reason}`);
     const reason = `nothing of the drift can be written into git: ${reasons.join("; ")}`;
     const stuck = { drift: markerOf(drift), revision, reason };
     return desk.keep({ ...kept, stuck, closing: true }, { type: "unproposable", message: reason });
   }
+  const how = session.config.forge.kind === "local" ? decisions(`${name}/${target.name}`) : "";
+  const proposed = (url: string) => ({ type: "proposed", message: `proposed the live values: ${url}${how}` });
   const { branch = name } = session.config.environments.get(name) ?? {};
   const edited = [...files.keys()].map((file) => posix.join(session.config.repository.path, file));
   const content = contentOf({
@@ -67,15 +70,16 @@ export async function put(
     const codeowners = await source.readFirst(revision, CODEOWNERS, signal);
     const reviewers = codeowners === undefined ? [] : reviewersOf(codeowners, edited);
     const { number, url } = await forge.open({ ...content, body, head: desk.head, base: branch, reviewers }, signal);
-    const how = session.config.forge.kind === "local" ? decisions(`${name}/${target.name}`) : "";
-    const event = { type: "proposed", message: `proposed the live values: ${url}${how}` };
-    return desk.keep({ ...kept, commit, number, url }, event);
+    return desk.keep({ ...kept, commit, number, url }, proposed(url));
   }
   const { number, url } = pull;
   await forge.update(number, { content: { ...content, body } }, signal);
   const isSame = desk.known !== undefined && markerOf(desk.known.settings) === markerOf(drift);
   const why = isSame ? `${branch} moved` : "the drift changed";
-  return desk.keep({ ...kept, commit, number, url }, { type: "proposal-updated", message: `${why}: updated ${url}` });
+  const updated = { type: "proposal-updated", message: `${why}: updated ${url}` };
+  // A crash came between its opening and the news of that.
+  const isNews = desk.known !== undefined && desk.known.number === undefined;
+  return desk.keep({ ...kept, commit, number, url }, isNews ? proposed(url) : updated);
 }
 
 /** How a pull request is decided that no web page shows. */
@@ -103,13 +107,12 @@ export async function isInGit({ session, environment, signal }: TargetPass, know
 /** Removes the branch of a pull request that is over, where it still is as we left it. What somebody added to it stays. */
 export async function clearBranch(
   { session, environment, signal }: TargetPass,
-  { head, known }: Pick<Desk, "head" | "known">,
+  { head, left }: { head: string; left: string | undefined },
 ): Promise<void> {
   const source = await session.source();
-  const at = source.tip(head);
-  if (at === undefined || at !== known?.commit) return;
+  if (left === undefined || source.tip(head) !== left) return;
   try {
-    await source.remove(head, at, signal);
+    await source.remove(head, left, signal);
   } catch (error) {
     signal.throwIfAborted();
     // What may pass is tried again with the next pass.
@@ -117,4 +120,11 @@ export async function clearBranch(
     const { code, hint, message } = error;
     session.log.warn({ environment: environment.name, event: "branch-left", code, hint }, message);
   }
+}
+
+/** The commit of a branch, where Trueup made it: what a lost store would have known. */
+export async function ownTip({ session }: TargetPass, head: string): Promise<string | undefined> {
+  const source = await session.source();
+  const at = source.tip(head);
+  return at !== undefined && (await source.describe(at)).email === TRUEUP.email ? at : undefined;
 }

@@ -72,7 +72,7 @@ export function openDesk(pass: TargetPass, target: string): Desk {
     session.log[level]({ environment: name, target, event: type, ...(hint === undefined ? {} : { hint }) }, message);
   };
   return {
-    head: `trueup/drift/${name}/${target}`,
+    head: headOf(name, target),
     known: readProposal(proposal),
     async keep(kept, event) {
       const text = stringifyJson(kept as unknown as Parameters<typeof stringifyJson>[0]);
@@ -86,6 +86,11 @@ export function openDesk(pass: TargetPass, target: string): Desk {
   };
 }
 
+/** The branch of a target's drift pull request. */
+export function headOf(environment: string, target: string): string {
+  return `trueup/drift/${environment}/${target}`;
+}
+
 /** What was kept by a desk. */
 export function readProposal(text: string | undefined): Kept | undefined {
   return text === undefined ? undefined : (readJson(text) as unknown as Kept);
@@ -97,5 +102,10 @@ export function markerOf(settings: Proposed): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flat()
     .join("\0");
-  return `<!-- trueup:${createHash("sha256").update(text).digest("hex").slice(0, 16)} -->`;
+  return `<!-- trueup:${plainHash(text).slice(0, 16)} -->`;
+}
+
+/** Without a key, unlike elsewhere: nothing sensitive is proposed, and a controller with another key shall know it again. */
+export function plainHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

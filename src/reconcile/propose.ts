@@ -5,8 +5,8 @@ import { joined } from "../lib/signals.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import { withLease } from "./lease.js";
 import type { TargetPass } from "./pass.js";
-import { clearBranch, isInGit, put } from "./proposal-branch.js";
-import { type Kept, markerOf, openDesk, type Stuck, type Weighed } from "./proposal-desk.js";
+import { clearBranch, isInGit, ownTip, put } from "./proposal-branch.js";
+import { type Kept, markerOf, openDesk, plainHash, type Stuck, type Weighed } from "./proposal-desk.js";
 import type { ReportedFinding, TargetReport } from "./report.js";
 import { sealOf } from "./seal.js";
 import type { Session } from "./session.js";
@@ -72,7 +72,7 @@ async function weigh(
   const { known, head } = desk;
   const proposable = report.findings.filter(isProposable);
   const drift: Proposed = Object.fromEntries(
-    proposable.map(({ path, desired, live }) => [path, sealOf(session.hash(), path, [desired, live])]),
+    proposable.map(({ path, desired, live }) => [path, sealOf(plainHash, path, [desired, live])]),
   );
   const looked = lookedFor.get(session) ?? new Set<string>();
   lookedFor.set(session, looked);
@@ -92,9 +92,9 @@ async function weigh(
   const weighed = { desk, forge, drift, proposable, pull };
   if (stuck && (step.do === "open" || step.do === "update")) return undefined;
   if (step.do !== "nothing") return { ...weighed, step };
-  // Its branch follows the environment's, so that it can be merged.
-  const lags = state === "open" && mergeSeen && !stuck;
-  return lags ? { ...weighed, step: { do: "update" } } : undefined;
+  // Its branch follows the environment's, so that it can be merged; and what a crash cut off is finished.
+  const lags = mergeSeen || known?.number === undefined;
+  return state === "open" && lags && !stuck ? { ...weighed, step: { do: "update" } } : undefined;
 }
 
 function isProposable({ actions, sensitive }: ReportedFinding): boolean {
@@ -131,14 +131,15 @@ async function carryOut(pass: TargetPass, target: ReadyTarget, weighed: Weighed)
       if (known !== undefined) await desk.keep({ ...known, closing: true });
       const closing = { comment: merged ? IN_GIT : GONE, close: true, ...(merged && { merged }) } as const;
       if (pull !== undefined) await forge.update(pull.number, closing, pass.signal);
-      await clearBranch(pass, desk);
+      const left = known === undefined ? await ownTip(pass, desk.head) : known.commit;
+      await clearBranch(pass, { head: desk.head, left });
       const url = pull?.url ?? "";
       if (merged) await desk.forget({ type: "proposal-merged", message: `git says what ${url} proposed: closed it` });
       else await desk.forget({ type: "proposal-closed", message: `the drift is gone: closed the pull request ${url}` });
       return undefined;
     }
     case "forget":
-      await clearBranch(pass, desk);
+      await clearBranch(pass, { head: desk.head, left: known?.commit });
       await desk.forget(endOf(weighed));
       return undefined;
     case "revert":

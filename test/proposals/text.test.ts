@@ -13,7 +13,7 @@ const setting = (more: Partial<ReportedFinding> = {}): ProposedSetting => ({
   place: "environments/prod/settings.yaml:4",
 });
 const content = (...settings: ProposedSetting[]) =>
-  contentOf({ environment: "prod", target: "settings", branch: "prod", settings, left: [] });
+  contentOf({ environment: "prod", target: "settings", branch: "prod", settings, left: [], histories: [] });
 
 describe("a drift pull request", () => {
   it("says in its title what drifted, how much and how bad", () => {
@@ -43,6 +43,7 @@ describe("a drift pull request", () => {
     const { body } = contentOf({
       ...{ environment: "prod", target: "host", branch: "prod", settings: [setting()] },
       left: [{ path: "/x", reason: "TOML has no null" }],
+      histories: [],
     });
     expect(body).toContain("- <code>/x</code>: <code>TOML has no null</code>");
   });

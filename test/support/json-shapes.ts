@@ -157,6 +157,9 @@ export const shapes = {
             findings: z.partialRecord(kind, z.int().min(1)),
             held: z.int().min(1).optional(),
             pendingRestart: z.array(pointer).optional(),
+            pullRequest: z
+              .strictObject({ number: z.int().min(1), branch: z.string(), url: z.url().optional() })
+              .optional(),
             error: errorShape.optional(),
             refused: errorShape.optional(),
           }),

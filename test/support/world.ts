@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly forge?: unknown;
   /** In place of the repository's folder. */
   readonly url?: string;
+  /** `repository.path` */
+  readonly path?: string;
 }
 
 export interface Logged {
@@ -74,9 +76,9 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
 
   const configure: World["configure"] = (given) => {
     const { environments = ["prod"], branches = {}, interval = "1m" } = given;
-    const { connections = {}, store, concurrency, url, forge = { kind: "none" } } = given;
+    const { connections = {}, store, concurrency, url, path, forge = { kind: "none" } } = given;
     const file = {
-      repository: { url: url ?? repository.folder },
+      repository: { url: url ?? repository.folder, ...(path === undefined ? {} : { path }) },
       interval,
       stateDirectory,
       ...(store === undefined ? {} : { store }),

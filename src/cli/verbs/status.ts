@@ -1,6 +1,7 @@
-import { status as operation, type StatusReport } from "../../operations/status.js";
+import { status as operation, type StatusReport, type TargetStatus } from "../../operations/status.js";
 import { ask } from "../ask.js";
 import { paint, paintWord } from "../output/paint.js";
+import { planSentence } from "../output/report.js";
 import { markdownTable, print } from "../output/print.js";
 import { table } from "../output/table.js";
 import type { Globals } from "../globals.js";
@@ -37,12 +38,20 @@ function rows({ environments }: StatusReport, state: (word: string) => string): 
         Object.entries(target.findings)
           .map(([kind, count]) => `${count} ${kind}`)
           .join(", ") + (target.held === undefined ? "" : ` (${target.held} held)`),
-        target.error?.message ?? target.refused?.message ?? restart(target.pendingRestart),
+        target.error?.message ??
+          target.refused?.message ??
+          target.plans?.map(planSentence).join("; ") ??
+          restart(target.pendingRestart) ??
+          proposed(target.pullRequest),
       ]),
     ];
   });
 }
 
-function restart(pointers: readonly string[] | undefined): string {
-  return pointers === undefined ? "" : `waits for a restart: ${pointers.join(", ")}`;
+function restart(pointers: readonly string[] | undefined): string | undefined {
+  return pointers === undefined ? undefined : `waits for a restart: ${pointers.join(", ")}`;
+}
+
+function proposed(pull: TargetStatus["pullRequest"]): string {
+  return pull === undefined ? "" : `proposed: ${pull.url ?? `branch ${pull.branch}`}`;
 }

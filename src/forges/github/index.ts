@@ -157,24 +157,34 @@ async function create(octokit: Octokit, repository: Repository, { request, signa
   }
 }
 
+/** How many are asked one by one where not all may be asked together: GitHub wants seconds between such requests. */
+const ONE_BY_ONE = 5;
+
 async function askForReviews(
   octokit: Octokit,
   repository: Repository,
   { number, request, signal }: Opening & { number: number },
 ): Promise<void> {
-  const teams = request.reviewers.flatMap((name) => (name.includes("/") ? [name.split("/")[1] ?? ""] : []));
-  const people = request.reviewers.filter((name) => !name.includes("/"));
-  for (const wanted of [
-    ...people.map((login) => ({ reviewers: [login] })),
-    ...teams.map((slug) => ({ team_reviewers: [slug] })),
-  ]) {
+  const isTeam = (name: string): boolean => name.includes("/");
+  /** False where GitHub refuses: one of them is no collaborator, the author, or a team that the token may not see. */
+  const ask = async (names: readonly string[]): Promise<boolean> => {
+    const reviewers = names.filter((name) => !isTeam(name));
+    const teams = names.filter(isTeam).map((name) => name.split("/")[1] ?? "");
     try {
-      await octokit.rest.pulls.requestReviewers({ ...repository, pull_number: number, ...wanted, request: { signal } });
+      await octokit.rest.pulls.requestReviewers({
+        ...{ ...repository, pull_number: number, reviewers, team_reviewers: teams },
+        request: { signal },
+      });
+      return true;
     } catch (error) {
-      // No collaborator, the author, or a team that the token may not see: CODEOWNERS may name whoever it likes.
       if (![403, 404, 422].includes(statusOf(error) ?? 0)) throw error;
+      return false;
     }
-  }
+  };
+  const { reviewers: all } = request;
+  // CODEOWNERS may name whoever it likes: those who may not review shall not keep the others from being asked.
+  if (all.length === 0 || (await ask(all)) || all.length === 1) return;
+  for (const name of all.slice(0, ONE_BY_ONE)) await ask([name]);
 }
 
 interface Putting {
