@@ -2,7 +2,7 @@ import type { ClientBase } from "pg";
 import type { Change, Observation, Outcome } from "../../core/change.js";
 import { TrueupError } from "../../core/errors.js";
 import { child, parsePointer } from "../../core/pointer.js";
-import { mapOf, type Document } from "../../core/value.js";
+import { equal, mapOf, type Document } from "../../core/value.js";
 import type { PostgresConnection } from "../postgres/connection.js";
 import { openSession, type Session } from "../postgres/session.js";
 import type { OpenOptions, Target } from "../target.js";
@@ -15,6 +15,7 @@ import { mayWriteSettings } from "./rights.js";
 import { readServer } from "./server.js";
 import { scopeOf, type PostgresSettingsSpec, type SettingsScope } from "./spec.js";
 import { writeOverride, writeServer } from "./write.js";
+import { settingWriters } from "./writers.js";
 
 export async function openSettings(options: OpenOptions<PostgresSettingsSpec, PostgresConnection>): Promise<Target> {
   const { spec, connection } = options;
@@ -22,13 +23,21 @@ export async function openSettings(options: OpenOptions<PostgresSettingsSpec, Po
   const session = await openSession(connection);
   const subject: Subject = { session, scope };
   let facts: Facts = new Map();
+  let last: { readonly live: Live; readonly at: Date } | undefined;
+  // By setting that was seen to move: when it was last seen as it had been.
+  const seenUntil = new Map<string, Date>();
 
   const read = (client: ClientBase, names: readonly string[]) =>
     scope.kind === "server" ? readServer(client, names, session.address.user) : readOverride(client, scope);
 
   const observe = async (managed: ReadonlySet<string>, signal: AbortSignal): Promise<Observation> => {
+    const at = new Date();
     const live = await session.read((client) => read(client, [...managed]), signal);
     facts = live.facts;
+    for (const name of last === undefined ? [] : [...managed, ...live.values.keys()]) {
+      if (last !== undefined && !equal(last.live.values.get(name), live.values.get(name))) seenUntil.set(name, last.at);
+    }
+    last = { live, at };
     return observation(live, connection);
   };
 
@@ -48,6 +57,14 @@ export async function openSettings(options: OpenOptions<PostgresSettingsSpec, Po
     observe: (managed, signal) => attempt(() => observe(managed, signal), signal, []),
     apply: (changes, signal) =>
       attempt(() => applySettings({ session, scope, connection, changes }, signal), signal, changes),
+    lastWriters: (paths, signal) => {
+      const question = { scope, seenUntil: (name: string) => seenUntil.get(name) };
+      return attempt(
+        () => session.read((client) => settingWriters({ ...question, client }, paths), signal),
+        signal,
+        [],
+      );
+    },
     mayWrite: (managed, signal) => {
       const asked = { names: [...managed], role: session.address.user };
       return attempt(() => session.read((client) => mayWriteSettings(client, scope, asked), signal), signal, []);
