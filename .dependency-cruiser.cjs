@@ -1,4 +1,23 @@
 /** The import rules of the house: which folder may know which. `npm run boundaries` checks them. */
+
+/** What a folder may know of src/ beside itself. The folders that are not here may know all but the face. */
+const KNOWS = {
+  lib: ["core"],
+  formats: ["core", "lib"],
+  git: ["core", "lib"],
+  store: ["core", "lib"],
+  targets: ["core", "lib", "formats"],
+  notifiers: ["core", "lib"],
+  forges: ["core", "lib"],
+};
+
+/** Folders with one adapter a folder. `shared`: what several of them stand on, which knows none; `also`: who may name one, too. */
+const ADAPTERS = {
+  targets: { shared: ["postgres"], also: ["demo"] },
+  notifiers: { shared: [], also: [] },
+  forges: { shared: [], also: [] },
+};
+
 module.exports = {
   forbidden: [
     { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
@@ -9,67 +28,26 @@ module.exports = {
       from: { path: "^src/core/" },
       to: { pathNot: "^src/core/|^node_modules/picomatch/" },
     },
-    {
-      name: "lib-knows-only-core",
+    ...Object.entries(KNOWS).map(([own, others]) => ({
+      name: `${own}-knows-${others.join("-and-")}`,
       severity: "error",
-      from: { path: "^src/lib/" },
-      to: { path: "^src/(?!lib/|core/)" },
-    },
-    {
-      name: "formats-know-core-and-lib",
-      severity: "error",
-      from: { path: "^src/formats/" },
-      to: { path: "^src/(?!formats/|lib/|core/)" },
-    },
-    {
-      name: "git-knows-core-and-lib",
-      severity: "error",
-      from: { path: "^src/git/" },
-      to: { path: "^src/(?!git/|lib/|core/)" },
-    },
-    {
-      name: "store-knows-core-and-lib",
-      severity: "error",
-      from: { path: "^src/store/" },
-      to: { path: "^src/(?!store/|lib/|core/)" },
-    },
-    {
-      name: "targets-know-core-formats-and-lib",
-      severity: "error",
-      from: { path: "^src/targets/" },
-      to: { path: "^src/(?!targets/|formats/|lib/|core/)" },
-    },
-    {
-      name: "an-adapter-knows-no-other",
-      comment: "targets/postgres/ is what both kinds of Postgres target share; it knows neither.",
-      severity: "error",
-      from: { path: "^src/targets/([^/]+)/" },
-      to: { path: "^src/targets/[^/]+/", pathNot: "^src/targets/($1|postgres)/" },
-    },
-    {
-      name: "only-registries-name-an-adapter",
-      severity: "error",
-      from: { pathNot: "^src/targets/|^src/demo/" },
-      to: { path: "^src/targets/[^/]+/" },
-    },
-    {
-      name: "notifiers-and-forges-know-core-and-lib",
-      severity: "error",
-      from: { path: "^src/(notifiers|forges)/" },
-      to: { path: "^src/(?!notifiers/|forges/|lib/|core/)" },
-    },
-    {
-      name: "a-notifier-or-forge-knows-no-other",
-      severity: "error",
-      from: { path: "^src/(notifiers|forges)/([^/]+)/" },
-      to: { path: "^src/(notifiers|forges)/[^/]+/", pathNot: "^src/$1/$2/" },
-    },
-    {
-      name: "only-their-registries-name-them",
-      severity: "error",
-      from: { pathNot: "^src/(notifiers|forges)/" },
-      to: { path: "^src/(notifiers|forges)/[^/]+/" },
-    },
+      from: { path: `^src/${own}/` },
+      to: { path: `^src/(?!(${[own, ...others].join("|")})/)` },
+    })),
+    ...Object.entries(ADAPTERS).flatMap(([own, { shared, also }]) => [
+      {
+        name: `an-adapter-of-${own}-knows-no-other`,
+        severity: "error",
+        from: { path: `^src/${own}/([^/]+)/` },
+        to: { path: `^src/${own}/[^/]+/`, pathNot: `^src/${own}/(${["$1", ...shared].join("|")})/` },
+      },
+      {
+        name: `only-the-registry-names-an-adapter-of-${own}`,
+        severity: "error",
+        from: { pathNot: `^src/(${[own, ...also].join("|")})/` },
+        to: { path: `^src/${own}/[^/]+/` },
+      },
+    ]),
     {
       name: "nobody-knows-the-face",
       comment: "cli, server and demo stand on top; nothing imports them.",
