@@ -1,18 +1,9 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type ApprovalState, refusalOf } from "../../src/core/approval.js";
+import { tableIn } from "../support/tables.js";
 
 describe("the table above `refusalOf`", () => {
-  const rows = readFileSync(new URL("../../src/core/approval.ts", import.meta.url), "utf8")
-    .split("\n")
-    .filter((line) => line.startsWith(" * | "))
-    .map((line) =>
-      line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    )
-    .slice(1);
+  const rows = tableIn("core/approval.ts");
   const both = (cell: string | undefined, yes: string): boolean[] => (cell === "any" ? [true, false] : [cell === yes]);
 
   it("says something of every case, and only once", () => {

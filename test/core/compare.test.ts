@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { applyChanges } from "../../src/core/apply.js";
 import type { ListRules } from "../../src/core/change.js";
@@ -7,6 +6,7 @@ import { TrueupError } from "../../src/core/errors.js";
 import { changeOf } from "../../src/core/finding.js";
 import type { Document, Value } from "../../src/core/value.js";
 import { literal } from "../../src/core/value.js";
+import { tableIn } from "../support/tables.js";
 
 const diff = (
   lastApplied: Document | undefined,
@@ -31,16 +31,7 @@ const diff = (
 };
 
 describe("the table above `judge`", () => {
-  const table = readFileSync(new URL("../../src/core/compare.ts", import.meta.url), "utf8")
-    .split("\n")
-    .filter((line) => line.startsWith(" * | "))
-    .map((line) =>
-      line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    )
-    .slice(1);
+  const table = tableIn("core/compare.ts");
 
   const values: Record<string, (Value | undefined)[]> = {
     "−": [undefined],

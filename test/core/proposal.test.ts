@@ -1,18 +1,9 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type ProposalInput, proposalStep } from "../../src/core/proposal.js";
+import { tableIn } from "../support/tables.js";
 
 describe("the table above `proposalStep`", () => {
-  const rows = readFileSync(new URL("../../src/core/proposal.ts", import.meta.url), "utf8")
-    .split("\n")
-    .filter((line) => line.startsWith(" * | "))
-    .map((line) =>
-      line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    )
-    .slice(1);
+  const rows = tableIn("core/proposal.ts");
 
   const settings = { "/a": "1", "/b": "1" };
   const drifts: Record<string, ProposalInput["drift"][]> = {
