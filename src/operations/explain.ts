@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { formatPlace, TrueupError } from "../core/errors.js";
+import { TrueupError } from "../core/errors.js";
 import type { Finding } from "../core/finding.js";
 import { settingAt } from "../core/apply.js";
-import { decide, type Subject } from "../core/policy.js";
-import type { SourcedRule } from "../policies/drift.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { knowledge, refresh, targetPass } from "../reconcile/environment.js";
+import { type Explanation, explanationOf } from "../reconcile/explanation.js";
 import { judge } from "../reconcile/judge.js";
 import { memoryOf } from "../reconcile/memory.js";
 import { see } from "../reconcile/pass.js";
@@ -17,20 +16,6 @@ import type { Session } from "../reconcile/session.js";
 export interface ExplainReport {
   readonly schemaVersion: 1;
   readonly explanations: readonly Explanation[];
-}
-
-export interface Explanation {
-  readonly environment: string;
-  readonly target: string;
-  readonly path: string;
-  readonly kind: string;
-  /** False where the setting is in sync, and the answer is what would be said if it were modified. */
-  readonly found: boolean;
-  readonly severity: string;
-  readonly actions: readonly string[];
-  readonly rule: string;
-  /** The rules in order, up to the one that decided, each with what it said. */
-  readonly rules: readonly { readonly name: string; readonly where: string; readonly said: string }[];
 }
 
 const argsSchema = z.object({
@@ -88,59 +73,14 @@ async function explainTarget(
   const hash = session.hash();
   const found = seen.judged.filter(({ finding }) => path === undefined || finding.path === path);
   if (found.length > 0 || path === undefined) {
-    return found.map(({ finding, sensitive }) => explanation({ environment, target, finding, sensitive, found: true }));
+    return found.map(({ finding, sensitive }) =>
+      explanationOf({ environment, target, finding, sensitive, found: true }),
+    );
   }
   const desired = settingAt(opened.normalize(target.document), path, target.lists);
   if (desired === undefined) return [];
   const finding: Finding = { path, kind: "modified", action: "update", desired, live: desired, lastApplied: desired };
   return judge([finding], { environment, target, memo: {}, known: new Set(), hash }).map(({ sensitive }) =>
-    explanation({ environment, target, finding, sensitive, found: false }),
+    explanationOf({ environment, target, finding, sensitive, found: false }),
   );
-}
-
-interface Explained {
-  readonly environment: RenderedEnvironment;
-  readonly target: ReadyTarget;
-  readonly finding: Finding;
-  readonly sensitive: boolean;
-  readonly found: boolean;
-}
-
-function explanation({ environment, target, finding, sensitive, found }: Explained): Explanation {
-  const subject: Subject = {
-    environment: environment.name,
-    target: target.name,
-    targetKind: target.kindName,
-    finding,
-    sensitive,
-  };
-  const decision = decide(subject, environment.policy, { sync: environment.sync, exclusive: target.exclusive });
-  const rules: { name: string; where: string; said: string }[] = [];
-  for (const rule of environment.policy.rules) {
-    const said = verdict(rule, subject);
-    rules.push({ name: rule.name, where: formatPlace(rule.where), said });
-    if (rule.name === decision?.rule) break;
-  }
-  return {
-    environment: environment.name,
-    target: target.name,
-    path: finding.path,
-    kind: finding.kind,
-    found,
-    severity: decision?.severity ?? "",
-    actions: decision?.actions ?? [],
-    rule: decision?.rule ?? "",
-    rules,
-  };
-}
-
-function verdict(rule: SourcedRule, subject: Subject): string {
-  const { finding, environment, target, targetKind } = subject;
-  if (!rule.covers({ path: finding.path, environment, target, targetKind })) return "does not speak of this setting";
-  try {
-    return rule.matches(subject) ? "matches" : "its condition is not met";
-  } catch (error) {
-    const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");
-    return `passed over: its condition cannot be evaluated (${reason})`;
-  }
 }

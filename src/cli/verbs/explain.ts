@@ -1,4 +1,5 @@
-import { explain as operation, type Explanation } from "../../operations/explain.js";
+import { explain as operation } from "../../operations/explain.js";
+import type { Explanation } from "../../reconcile/explanation.js";
 import { ask } from "../ask.js";
 import { paint, paintWord } from "../output/paint.js";
 import { markdownTable, print } from "../output/print.js";
