@@ -24,6 +24,8 @@ export interface ProposalText {
   readonly left: readonly { readonly path: string; readonly reason: string }[];
   /** Pages with the history of the files that it edits. */
   readonly histories: readonly { readonly file: string; readonly url: string }[];
+  /** Whether commands in comments are heard. */
+  readonly commands: boolean;
 }
 
 /** GitHub takes 65,536 characters; a table beyond this is read by nobody. */
@@ -47,7 +49,7 @@ function worstOf(severities: readonly Severity[]): Severity {
   return [...SEVERITIES].reverse().find((severity) => severities.includes(severity)) ?? "low";
 }
 
-function bodyOf({ environment, target, branch, settings, left, histories }: ProposalText): string {
+function bodyOf({ environment, target, branch, settings, left, histories, commands }: ProposalText): string {
   const rows = settings.slice(0, ROWS).map(({ finding, since, place }) => {
     const { path, desired, live, severity, rule, changedBy } = finding;
     const who = changedBy === undefined ? "*unknown*" : code(attributionText(changedBy));
@@ -62,7 +64,12 @@ function bodyOf({ environment, target, branch, settings, left, histories }: Prop
     "",
     "- **Merge** it to adopt the live values.",
     "- **Close** it to revert: the next cycle writes git's values over the live ones.",
-    `- \`trueup hold ${environment}/${target} SETTING --for 4h --because …\` leaves it alone for a while.`,
+    ...(commands
+      ? [
+          "- Or comment: `/trueup hold 4h because …` leaves it alone for a while, `/trueup revert` reverts now, `/trueup explain` says why;",
+          "  each for one setting, too (`/trueup revert SETTING`). `/trueup help` says the rest.",
+        ]
+      : [`- \`trueup hold ${environment}/${target} SETTING --for 4h --because …\` leaves it alone for a while.`]),
     "",
     "| setting | git | live | severity | rule | since | changed by | written to |",
     "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -80,8 +87,8 @@ function shown(value: Value): string {
 }
 
 /** As it is, in one line of a table: entities for whatever Markdown or HTML would take for its own. */
-function code(text: string): string {
+export function code(text: string, longest = VALUE): string {
   const characters = Array.from(text.replaceAll(/\s+/g, " "), (character) => character);
-  const short = characters.length > VALUE ? `${characters.slice(0, VALUE - 1).join("")}…` : characters.join("");
+  const short = characters.length > longest ? `${characters.slice(0, longest - 1).join("")}…` : characters.join("");
   return `<code>${short.replaceAll(/[^\p{L}\p{N} _./:…-]/gu, (character) => `&#${character.codePointAt(0) ?? 0};`)}</code>`;
 }

@@ -1,9 +1,11 @@
+import type { Forge } from "../forges/forge.js";
 import { bounded } from "../lib/timeout.js";
 import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
 import type { Wishes } from "./plan.js";
-import { type Reversion, tendProposal } from "./propose.js";
+import { tendProposal } from "./propose.js";
 import type { TargetReport } from "./report.js";
+import { revertSettings } from "./reversion.js";
 import type { Session } from "./session.js";
 import { reconcileTarget } from "./target.js";
 
@@ -27,27 +29,32 @@ export async function act(pass: TargetPass, target: RenderedTarget, wishes: Wish
   if ("error" in target || !looked || wishes.adopt !== undefined) return report;
   // What a person heals may end a pull request; to open one is for the passes that follow the policy.
   if (wishes.heal !== undefined && pass.proposal === undefined) return report;
-  const reversion = await proposed(pass, target, report);
+  const reversion = await atForge(pass, target, (context, forge) => tendProposal(context, target, { report, forge }));
   if (reversion === undefined) return report;
-  const heal: Wishes["heal"] = ({ path }) => reversion.settings.has(path);
-  const reverted = await reconcileTarget(pass, target, { sync: false, confirm: false, heal });
-  await tell(pass, reverted, reversion);
+  const reverted = await revertSettings(pass, target, reversion);
+  const { answer } = reversion;
+  if (answer !== undefined) await atForge(pass, target, (context) => answer(context, reverted));
   return reverted;
 }
 
-async function proposed(pass: TargetPass, target: ReadyTarget, report: TargetReport): Promise<Reversion | undefined> {
+/** Works with the forge for a while; undefined where there is none, or it fails. */
+async function atForge<T>(
+  pass: TargetPass,
+  target: ReadyTarget,
+  work: (pass: TargetPass, forge: Forge) => Promise<T>,
+): Promise<T | undefined> {
   const { session, environment, signal } = pass;
   const fault = leftAlone.get(session);
   if (fault !== undefined && fault.until > performance.now()) return undefined;
   try {
     const forge = await session.forge();
     if (forge === undefined) return undefined;
-    const reversion = await bounded((stop) => tendProposal({ ...pass, signal: stop }, target, { report, forge }), {
+    const result = await bounded((stop) => work({ ...pass, signal: stop }, forge), {
       ...{ milliseconds: PATIENCE, signal },
       what: "the forge did not answer",
     });
     leftAlone.delete(session);
-    return reversion;
+    return result;
   } catch (error) {
     signal.throwIfAborted();
     const { code, message, hint, retryAfter } = asTrueupError(error);
@@ -56,19 +63,4 @@ async function proposed(pass: TargetPass, target: ReadyTarget, report: TargetRep
     session.log[level]({ environment: environment.name, target: target.name, event: "propose", code, hint }, message);
     return undefined;
   }
-}
-
-async function tell(
-  { session, environment }: TargetPass,
-  { name: target, outcomes = [] }: TargetReport,
-  { settings, by }: Reversion,
-): Promise<void> {
-  const events = outcomes
-    .filter(({ path, result }) => settings.has(path) && (result === "healed" || result === "pendingRestart"))
-    .map(({ path }) => ({
-      ...{ environment: environment.name, target, path, revision: environment.revision, type: "reverted" },
-      message: `${by}: reverted ${path} to git`,
-      detail: { by },
-    }));
-  if (events.length > 0) await (await session.store()).history.append(events);
 }

@@ -14,10 +14,15 @@ export interface HoldSources {
   readonly now: string;
 }
 
-/** Holds a target's findings back while a hold covers them. Of reviewed holds git is asked, not the store's copy of them. */
-export function heldBack({ environment, target, stored, now }: HoldSources): Restraint {
+/** The holds of a target. Of reviewed ones git is asked, not the store's copy of them. */
+export function holdsInForce({ environment, target, stored, now }: HoldSources): readonly (Hold | ReviewedHold)[] {
   const mine = [...stored.filter(({ source }) => source === "person"), ...environment.holds];
-  const inForce = mine.filter((hold) => hold.target === target.name && hold.until > now);
+  return mine.filter((hold) => hold.target === target.name && hold.until > now);
+}
+
+/** Holds a target's findings back while a hold covers them. */
+export function heldBack(sources: HoldSources): Restraint {
+  const inForce = holdsInForce(sources);
   return (finding) => {
     const hold = holdOf(finding.path, inForce);
     if (hold === undefined) return undefined;

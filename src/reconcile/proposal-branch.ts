@@ -1,10 +1,11 @@
 import { posix } from "node:path";
 import { TrueupError } from "../core/errors.js";
+import type { Pointer } from "../core/pointer.js";
 import { TRUEUP } from "../git/commit-tree.js";
 import { CODEOWNERS, reviewersOf } from "../proposals/reviewers.js";
 import { contentOf } from "../proposals/text.js";
 import type { ReadyTarget } from "../render/rendered.js";
-import { adoptionOf } from "./adopt.js";
+import { proposedAdoption } from "./layer.js";
 import type { TargetPass } from "./pass.js";
 import { type Kept, markerOf, type Weighed } from "./proposal-desk.js";
 
@@ -24,15 +25,15 @@ export async function put(
   const pull = found?.state === "open" ? found : undefined;
   const source = await session.source();
   const snapshot = await source.read(revision, ["environments", "policies"], signal);
-  const { files, settings } = await adoptionOf(pass, {
-    ...{ target, snapshot, layer: undefined },
-    wanted: (path) => Object.hasOwn(drift, path),
-  });
+  const wanted = (path: Pointer): boolean => Object.hasOwn(drift, path);
+  const { files, settings } = await proposedAdoption(pass, { target, snapshot, wanted }, desk.known);
   const places = new Map(settings.flatMap(({ path, where }) => (where === undefined ? [] : [[path, where] as const])));
   const left = settings.flatMap(({ path, error }) => (error === undefined ? [] : [{ path, reason: error.message }]));
   const now = new Date().toISOString();
   const since = Object.fromEntries(Object.keys(drift).map((path) => [path, desk.known?.since[path] ?? now]));
-  const kept: Kept = { settings: drift, closing: false, base: revision, since };
+  const asked = desk.known?.asked;
+  const layer = asked?.layer === undefined ? {} : { layer: asked.layer };
+  const kept: Kept = { settings: drift, closing: false, base: revision, since, ...(asked && { asked }), ...layer };
   // Nothing that git can hold: there is nothing to merge. What is open is closed, for it says what is no more.
   if (files.size === 0) {
     if (pull !== undefined) await forge.update(pull.number, { comment: UNWRITABLE, close: true }, signal);
@@ -47,7 +48,7 @@ export async function put(
   const { branch = name } = session.config.environments.get(name) ?? {};
   const edited = [...files.keys()].map((file) => posix.join(session.config.repository.path, file));
   const content = contentOf({
-    ...{ environment: name, target: target.name, branch, left },
+    ...{ environment: name, target: target.name, branch, left, commands: forge.commands !== undefined },
     settings: proposable.flatMap((finding) => {
       const place = places.get(finding.path);
       return place === undefined ? [] : [{ finding, since: since[finding.path] ?? now, place }];

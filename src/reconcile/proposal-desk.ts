@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Pointer } from "../core/pointer.js";
 import type { Proposal, ProposalStep, Proposed } from "../core/proposal.js";
-import type { Forge, PullRequest } from "../forges/forge.js";
+import type { Command, Forge, PullRequest } from "../forges/forge.js";
 import { readJson, stringifyJson } from "../lib/json.js";
 import type { NewEvent } from "../store/store.js";
 import type { TargetPass } from "./pass.js";
@@ -18,6 +18,19 @@ export interface Kept extends Proposal {
   /** What was pushed to its branch. */
   readonly commit?: string;
   readonly stuck?: Stuck;
+  readonly asked?: Asked;
+  /** The layer that was asked for when it was written. */
+  readonly layer?: string;
+}
+
+/** What people asked for in comments on it. */
+export interface Asked {
+  /** The commands that were done last: what came before is done, too. */
+  readonly heard?: { readonly at: string; readonly ids: readonly string[] };
+  /** Markdown that is to be sent: what the command asks for is done. */
+  readonly answer?: { readonly to: string; readonly text: string };
+  /** The layer to write to, in place of the environment's own. */
+  readonly layer?: string;
 }
 
 /** Why this drift cannot be proposed: not tried again until it changes, or git does. */
@@ -46,6 +59,16 @@ export interface ProposalEvent {
   readonly hint?: string | undefined;
 }
 
+/** An open pull request on which people gave commands. */
+export interface Heard {
+  readonly pull: PullRequest;
+  readonly known: Kept;
+  /** Oldest first; not one is answered. */
+  readonly comments: readonly Command[];
+  /** Of the target now. */
+  readonly findings: readonly ReportedFinding[];
+}
+
 /** What is to be done about a target's pull request, and what that was concluded from. */
 export interface Weighed {
   readonly desk: Desk;
@@ -53,7 +76,7 @@ export interface Weighed {
   readonly drift: Proposed;
   readonly proposable: readonly ReportedFinding[];
   readonly pull: PullRequest | undefined;
-  readonly step: Exclude<ProposalStep, { readonly do: "nothing" }>;
+  readonly step: Exclude<ProposalStep, { readonly do: "nothing" }> | { readonly do: "heed"; readonly heard: Heard };
 }
 
 export function openDesk(pass: TargetPass, target: string): Desk {

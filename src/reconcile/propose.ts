@@ -3,23 +3,19 @@ import { type Proposed, proposalStep, type PullRequestState } from "../core/prop
 import type { Forge, PullRequest } from "../forges/forge.js";
 import { joined } from "../lib/signals.js";
 import type { ReadyTarget } from "../render/rendered.js";
+import { hear, heed } from "./commands.js";
 import { withLease } from "./lease.js";
 import type { TargetPass } from "./pass.js";
 import { clearBranch, isInGit, ownTip, put } from "./proposal-branch.js";
 import { type Kept, markerOf, openDesk, plainHash, type Stuck, type Weighed } from "./proposal-desk.js";
 import type { ReportedFinding, TargetReport } from "./report.js";
+import type { Reversion } from "./reversion.js";
 import { sealOf } from "./seal.js";
 import type { Session } from "./session.js";
 
 export interface Proposing {
   readonly report: TargetReport;
   readonly forge: Forge;
-}
-
-/** A person closed the pull request: these settings are to be as git says. */
-export interface Reversion {
-  readonly settings: ReadonlySet<string>;
-  readonly by: string;
 }
 
 /** How long a pass waits for another controller that writes to the environment, in milliseconds; the next one looks again. */
@@ -90,10 +86,13 @@ async function weigh(
   const mergeSeen = known !== undefined && known.base !== environment.revision;
   const step = proposalStep({ drift, known, state, mergeSeen });
   const weighed = { desk, forge, drift, proposable, pull };
+  // What people ask for comes first: it may change what is to be proposed.
+  const heard = await hear({ forge, pull, known, findings: report.findings }, pass.signal);
+  if (heard !== undefined) return { ...weighed, step: { do: "heed", heard } };
   if (stuck && (step.do === "open" || step.do === "update")) return undefined;
   if (step.do !== "nothing") return { ...weighed, step };
-  // Its branch follows the environment's, so that it can be merged; and what a crash cut off is finished.
-  const lags = mergeSeen || known?.number === undefined;
+  // Its branch follows the environment's, so that it can be merged, and goes where it was asked to; what a crash cut off is finished.
+  const lags = mergeSeen || known?.asked?.layer !== known?.layer || known?.number === undefined;
   return state === "open" && lags && !stuck ? { ...weighed, step: { do: "update" } } : undefined;
 }
 
@@ -144,6 +143,8 @@ async function carryOut(pass: TargetPass, target: ReadyTarget, weighed: Weighed)
       return undefined;
     case "revert":
       return reversionOf(weighed);
+    case "heed":
+      return heed(pass, target, { ...weighed, heard: step.heard });
   }
 }
 

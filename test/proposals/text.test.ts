@@ -13,7 +13,15 @@ const setting = (more: Partial<ReportedFinding> = {}): ProposedSetting => ({
   place: "environments/prod/settings.yaml:4",
 });
 const content = (...settings: ProposedSetting[]) =>
-  contentOf({ environment: "prod", target: "settings", branch: "prod", settings, left: [], histories: [] });
+  contentOf({
+    environment: "prod",
+    target: "settings",
+    branch: "prod",
+    settings,
+    left: [],
+    histories: [],
+    commands: false,
+  });
 
 describe("a drift pull request", () => {
   it("says in its title what drifted, how much and how bad", () => {
@@ -41,11 +49,11 @@ describe("a drift pull request", () => {
 
   it("names what it could not write, and why", () => {
     const { body } = contentOf({
-      ...{ environment: "prod", target: "host", branch: "prod", settings: [setting()] },
-      left: [{ path: "/x", reason: "TOML has no null" }],
-      histories: [],
+      ...{ environment: "prod", target: "host", branch: "prod", settings: [setting()], histories: [] },
+      ...{ left: [{ path: "/x", reason: "TOML has no null" }], commands: true },
     });
     expect(body).toContain("- <code>/x</code>: <code>TOML has no null</code>");
+    expect(body).toContain("`/trueup hold 4h because …`");
   });
 
   it("cuts long values and long tables, so that GitHub takes it", () => {
