@@ -50,6 +50,15 @@ const outcome = z.strictObject({
   error: errorShape.optional(),
 });
 
+const planned = {
+  plan: z.string().regex(/^[0-9a-f]{64}$/),
+  verb: z.enum(["pass", "sync", "adopt", "revert"]),
+  path: pointer.optional(),
+  changes: z.int().min(1),
+  approved: z.strictObject({ by: z.string(), at: z.iso.datetime(), reason: z.string().optional() }).optional(),
+};
+const plans = z.array(z.strictObject(planned)).min(1).optional();
+
 const target = z.strictObject({
   name: z.string(),
   kind: z.string(),
@@ -59,6 +68,7 @@ const target = z.strictObject({
   pendingRestart: z.array(pointer).optional(),
   outcomes: z.array(outcome).optional(),
   refused: errorShape.optional(),
+  plans,
 });
 
 /** `diff` and `sync`. */
@@ -162,6 +172,7 @@ export const shapes = {
               .optional(),
             error: errorShape.optional(),
             refused: errorShape.optional(),
+            plans,
           }),
         ),
       }),
@@ -237,6 +248,25 @@ export const shapes = {
         reason: z.string(),
         until: z.iso.datetime(),
         findings: z.int().min(0),
+      }),
+    ),
+  }),
+  approve: z.strictObject({
+    ...version,
+    did: z.enum(["listed", "shown", "approved"]),
+    plans: z.array(
+      z.strictObject({
+        ...{ environment: z.string(), target: z.string(), ...planned },
+        settings: z
+          .array(
+            z.strictObject({
+              path: pointer,
+              action: z.enum(["create", "update", "remove"]),
+              ...{ live: z.json(), desired: z.json(), severity, sensitive: z.literal(true).optional() },
+            }),
+          )
+          .min(1)
+          .optional(),
       }),
     ),
   }),
