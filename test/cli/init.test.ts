@@ -47,6 +47,7 @@ describe("trueup init", () => {
     expect(git(cwd, "branch", "--format=%(refname:short)").split("\n").sort()).toEqual(["dev", "prod", "staging"]);
     // trueup.yaml is the operator's: it is not in the repository.
     expect(git(cwd, "ls-files")).not.toContain("trueup.yaml");
+    expect(git(cwd, "ls-files")).toContain(".github/workflows/drift-report.yml");
     expect(git(cwd, "status", "--porcelain")).toBe("");
 
     const valid = await trueup(["validate"], { cwd });
@@ -123,6 +124,8 @@ describe("trueup init", () => {
       .split("\n");
     const commands = told.filter((line) => /^ {2}(cd|git) /.test(line)).join(" &&");
     expect(commands).toContain("git branch prod");
+    // Of a workflow in a folder below, GitHub knows nothing.
+    expect(existsSync(join(home, "ops/conf/.github"))).toBe(false);
     execFileSync("sh", ["-c", commands], { cwd: home, env: cleanEnv(home, IDENTITY) });
     const cwd = join(home, "ops/conf");
     expect(readFileSync(join(cwd, "trueup.yaml"), "utf8")).toMatch(/ {2}url: \.\.\/\.\. #.*\n {2}path: ops\/conf #/);

@@ -27,7 +27,9 @@ export interface RepositoryPlace {
  * @throws TrueupError WRITE_FAILED, PERMISSION_DENIED; USAGE where a file is there already
  */
 export function writeTemplate(folder: string, place: RepositoryPlace): Written {
-  const texts = new Map(templateFiles().map((name) => [targetName(name), textOf(name, place)]));
+  // GitHub looks for workflows at the top of a repository and nowhere else.
+  const names = templateFiles().filter((name) => place.path === "." || !name.startsWith(".github/"));
+  const texts = new Map(names.map((name) => [targetName(name), textOf(name, place)]));
   const ignore = texts.get(".gitignore") ?? "";
   const hasIgnore = existsSync(join(folder, ".gitignore"));
   if (hasIgnore) texts.delete(".gitignore");

@@ -35,14 +35,16 @@ export async function makeRepository(folder: string): Promise<void> {
   for (const branch of others) await done(folder, ["branch", branch]);
 }
 
-/** What is left to do in a repository that someone else already owns, as commands. */
-export async function commandsFor(folder: string): Promise<string[]> {
+/** What is left to do with the files that were written into a repository of someone else's, as commands. */
+export async function commandsFor(folder: string, files: readonly string[]): Promise<string[]> {
+  // trueup.yaml is the operator's, and stays out.
+  const folders = new Set(files.filter((file) => file.includes("/")).map((file) => file.split("/")[0]));
   const { stdout } = await git(folder, ["for-each-ref", "--format=%(refname:short)", "refs/heads/"]);
   const known = new Set(stdout.split("\n"));
   const branches = BRANCHES.map((branch) =>
     known.has(branch) ? `git switch ${branch} && git merge -` : `git branch ${branch}`,
   );
-  return ["git add environments policies", `git commit -m "${FIRST_COMMIT}"`, ...branches];
+  return [`git add ${[...folders].join(" ")}`, `git commit -m "${FIRST_COMMIT}"`, ...branches];
 }
 
 /** A fresh machine has no user.name yet; where there is one, it is the author. */

@@ -25,7 +25,7 @@ export async function init(given: string, { output }: Pick<Globals, "output">): 
   const enter = relative(process.cwd(), folder);
   const next = [
     ...(enter === "" ? [] : [`cd ${enter}`]),
-    ...(around === undefined ? [] : await commandsFor(folder)),
+    ...(around === undefined ? [] : await commandsFor(folder, written.files)),
     ...["trueup validate", "trueup diff", "trueup sync"],
   ];
   const repository = around === undefined ? "made" : "found";
