@@ -124,6 +124,30 @@ describe("trueup run", () => {
     expect(comparable(direct)).toEqual(comparable(through));
   });
 
+  it("writes at once what is approved in a second terminal", async () => {
+    world.put("trueup.yaml", `${TRUEUP_YAML}interval: 1h\n`);
+    await world.commit({ "policies/drift.yaml": "guards:\n  approval: [{ environment: dev }]\n" });
+    const running = start("run");
+    await eventually(() => said(running, "approval-wanted"), logOf(running));
+    const { plans } = answer("approve", (await world.run(["approve", "-o", "json"])).stdout);
+    expect(plans).toMatchObject([{ environment: "dev", target: "host", verb: "pass" }]);
+    const short = plans[0]?.plan.slice(0, 12) ?? "";
+    const shown = await world.run(["approve", "dev/host"]);
+    expect(shown).toMatchObject({ code: 0, stderr: "" });
+    expect(shown.stdout).toContain(`to approve it: trueup approve dev/host ${short}\n`);
+    const other = await world.run(["approve", "dev/host", "0123456789ab"]);
+    expect(other).toMatchObject({ code: 1, stdout: "" });
+    expect(other.stderr).toContain(`it is now ${short} (the next pass) (USAGE)`);
+    expect(read("live/app.yaml")).toBe("");
+    const approved = await world.run(["approve", "dev/host", short, "--because", "CHG-7", "-o", "json"]);
+    expect(answer("approve", approved.stdout)).toMatchObject({
+      did: "approved",
+      plans: [{ approved: { reason: "CHG-7" } }],
+    });
+    await eventually(() => said(running, "approval-used"), logOf(running));
+    expect(read("live/app.yaml")).toContain("8080");
+  });
+
   it("reads trueup.yaml again on SIGHUP, and keeps the old one where the new one is not valid", async () => {
     const running = await controller();
     const good = world.read("trueup.yaml");
