@@ -10,6 +10,8 @@ export interface Place {
   /** A bare repository; need not exist for `ls-remote` and `init`. */
   readonly folder: string;
   readonly remote: Remote;
+  /** Brings `remote` a credential that lasts for a while only; called before each command that asks the remote. */
+  renew(signal: AbortSignal): Promise<void>;
   /** Milliseconds without any output after which a command is given up. */
   readonly timeout: number;
   /** Ends every command. */

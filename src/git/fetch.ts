@@ -17,8 +17,9 @@ const OWNER = "description";
 
 const HOUR = 3_600_000;
 
-/** What the remote has now. @throws TrueupError GIT_REVISION_MISSING where it has no branch at all. */
+/** What the remote has now; a fetch follows it. @throws TrueupError GIT_REVISION_MISSING where it has no branch at all. */
 export async function listRemote(place: Place, signal: AbortSignal): Promise<Refs> {
+  await place.renew(signal);
   const output = await git(place, ["ls-remote", "--heads", "--tags", "--refs", "--", place.remote.url], signal);
   const refs = parseRefs(output, "\t");
   if ([...refs.keys()].some((name) => name.startsWith("refs/heads/"))) return refs;

@@ -21,6 +21,7 @@ export async function push(place: Place, { branch, from = "", to = "" }: Move, s
   const flags = ["--progress", "--no-signed", "--no-follow-tags", "--no-recurse-submodules", "--no-verify"];
   const args = ["push", ...flags, `--force-with-lease=${ref}:${from}`, "--", place.remote.url, `${to}:${ref}`];
   try {
+    await place.renew(signal);
     await git(place, args, signal);
   } catch (error) {
     throw error instanceof GitExit ? refusal(error, place, branch) : explain(error, place.remote);

@@ -29,8 +29,8 @@ export interface SourceOptions {
   readonly folder: string;
   /** Folder of the repository that holds `environments/` and `policies/`; default: its top. */
   readonly path?: string;
-  /** For http and https; wins over one in the URL. */
-  readonly token?: string;
+  /** For http and https; wins over one in the URL. One that does not last is asked for whenever the remote is. */
+  readonly token?: string | ((signal: AbortSignal) => Promise<string | undefined>);
   readonly username?: string;
   /** An allowed-signers file. Commits are checked by `verify`, which the caller calls before it uses one. */
   readonly signers?: string;
@@ -95,12 +95,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
   const closed = new AbortController();
   // Each command that runs listens: more than the ten from which Node suspects a leak.
   setMaxListeners(0, closed.signal);
-  const place: Place = {
-    folder: absolute(options.folder),
-    remote: parseRemote(options),
-    timeout: options.timeout ?? 60_000,
-    closed: closed.signal,
-  };
+  const place = placeOf(options, closed.signal);
   const root = inside(options.path ?? ".");
   const full = (folder: string): string => inside(posix.join(root, folder));
   const mirror = await openMirror(place, closed.signal);
@@ -171,6 +166,23 @@ export async function openSource(options: SourceOptions): Promise<Source> {
       closed.abort(new TrueupError("ABORTED", "the git source was closed"));
       return Promise.resolve();
     },
+  };
+}
+
+function placeOf({ url, username, token, folder, timeout = 60_000 }: SourceOptions, closed: AbortSignal): Place {
+  const remoteWith = (given: string | undefined) =>
+    parseRemote({ url, ...(username !== undefined && { username }), ...(given !== undefined && { token: given }) });
+  let remote = remoteWith(typeof token === "string" ? token : undefined);
+  return {
+    folder: absolute(folder),
+    get remote() {
+      return remote;
+    },
+    async renew(signal) {
+      if (typeof token === "function") remote = remoteWith(await token(signal));
+    },
+    timeout,
+    closed,
   };
 }
 

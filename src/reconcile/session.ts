@@ -5,6 +5,7 @@ import type { Hash } from "../core/same.js";
 import { TrueupError } from "../core/errors.js";
 import type { Route } from "../delivery/routes.js";
 import type { Forge } from "../forges/forge.js";
+import { gitAccess } from "../forges/git-access.js";
 import type { ForgeSpec } from "../forges/registry.js";
 import type { Source } from "../git/source.js";
 import { type Bell, bell } from "../lib/bell.js";
@@ -78,7 +79,9 @@ export interface SessionOptions {
 
 export function openSession(options: SessionOptions): Session {
   let { config } = options;
-  const source = once(async () => (await import("../git/source.js")).openSource(sourceOptions(config)));
+  const source = once(async () =>
+    (await import("../git/source.js")).openSource(sourceOptions(config, () => config.forge)),
+  );
   const store = once(async () => {
     const { openStore } = await import("../store/open.js");
     const { stateDirectory, store: url } = config;
@@ -174,13 +177,13 @@ export function openSession(options: SessionOptions): Session {
   };
 }
 
-function sourceOptions({ repository, stateDirectory }: Config) {
+function sourceOptions({ repository, stateDirectory }: Config, forge: () => ForgeSpec) {
   const { url, path, token, username, signers } = repository;
   return {
     url,
     path,
     folder: join(stateDirectory, "repository.git"),
-    ...(token === undefined ? {} : { token }),
+    token: token ?? gitAccess(url, forge),
     ...(username === undefined ? {} : { username }),
     ...(signers === undefined ? {} : { signers }),
   };

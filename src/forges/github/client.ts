@@ -39,11 +39,21 @@ export async function openClient({ identity, baseUrl }: GitHubOptions): Promise<
   });
 }
 
+/** Where people look, by where programs ask: `https://host/api/v3`, or `https://api.host` where GitHub hosts it. */
+export function webOf(baseUrl = "https://api.github.com"): string {
+  const { protocol, host } = new URL(baseUrl);
+  return `${protocol}//${host.replace(/^api\.(?=github\.com$|.*\.ghe\.com$)/, "")}`;
+}
+
 /** Octokit hands on what has arrived of an answer that was cut off, and any page of HTML, as a text. */
 function refuseFragments(octokit: { readonly hook: Octokit["hook"] }): void {
   octokit.hook.after("request", ({ status, data }, request) => {
     if (status === 204 || typeof data !== "string") return;
-    throw Object.assign(new Error("the answer is cut off, or no JSON"), { status: 500, request });
+    // As Octokit's own errors are, which the retrying reads; without the headers, which hold the credential.
+    throw Object.assign(new Error("the answer is cut off, or no JSON"), {
+      status: 500,
+      request: { ...request, headers: {} },
+    });
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Octokit } from "@octokit/rest";
 import { unlessAborted } from "../../lib/shared.js";
 import type { Forge, OpenRequest, PullRequest, PullRequestUpdate } from "../forge.js";
-import { type GitHubOptions, openClient } from "./client.js";
+import { type GitHubOptions, openClient, webOf } from "./client.js";
 import { answerMark, commandsOf, type Repository } from "./commands.js";
 import { writeComment } from "./comment.js";
 import { explain, statusOf } from "./failure.js";
@@ -44,12 +44,6 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
     update: (number, update, signal) => asking(() => put(octokit, repository, { number, update, signal }), signal),
     commands: (number, since, signal) => asking(() => commands({ number, since, signal }), signal),
   };
-}
-
-/** Where people look, by where programs ask: `https://host/api/v3`, or `https://api.host` where GitHub hosts it. */
-function webOf(baseUrl = "https://api.github.com"): string {
-  const { protocol, host } = new URL(baseUrl);
-  return `${protocol}//${host.replace(/^api\.(?=github\.com$|.*\.ghe\.com$)/, "")}`;
 }
 
 function encoded(path: string): string {
