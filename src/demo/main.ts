@@ -114,6 +114,9 @@ function tellCommands(): void {
   say(`  npx trueup status ${config}`);
   say(`  npx trueup diff prod ${config}`);
   say(`  npx trueup policy explain prod /pool/max ${config}`);
+  say(
+    `  npx trueup revert prod/settings ${config}     # decide on what was proposed: git's values; adopt keeps the live ones`,
+  );
   say(`  npx trueup sync prod --adopt desired ${config}     # put everything back`);
   say(`  npx trueup history --since 1h ${config}`);
 }

@@ -75,6 +75,7 @@ describe("trueup init", () => {
     git(home, ...AUTHOR, "commit", "--quiet", "--all", "--message", "Use the examples");
     const env = {
       GIT_TOKEN: "unused",
+      GITHUB_TOKEN: "unused",
       TRUEUP_STORE: "postgres://store.example/trueup",
       DEV_DATABASE_PASSWORD: "x-database",
       DEV_MQTT_PASSWORD: "x-broker",

@@ -29,6 +29,7 @@ describe("trueup.yaml", () => {
       concurrency: 16,
       stateDirectory: join(folder, ".trueup"),
       store: undefined,
+      forge: { kind: "local" },
     });
     expect(config.environments.get("prod")).toMatchObject({
       branch: "prod",
