@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { IDisconnectPacket, MqttClient } from "mqtt";
+import type { Attribution } from "../../core/attribution.js";
 import { TrueupError } from "../../core/errors.js";
 import { LIMITS } from "../../core/limits.js";
 import { abortable } from "./abortable.js";
@@ -8,6 +9,7 @@ import { connectBroker, type ProtocolVersion } from "./connect.js";
 import { denied, refusal } from "./faults.js";
 import { brokerAddress, type MqttConnection } from "./spec.js";
 import { sentinelTopic } from "./topics.js";
+import { signed, writerOf } from "./writers.js";
 
 /** Retained messages by topic. */
 export type Retained = ReadonlyMap<string, Buffer>;
@@ -26,6 +28,8 @@ export interface Link {
   read(filters: readonly string[], signal: AbortSignal): Promise<Retained>;
   /** Retained, QoS 1; resolves when acknowledged. On MQTT 3.1.1 a denied one is acknowledged, too: read it back. */
   publish(topic: string, payload: Buffer): Promise<void>;
+  /** Who wrote a topic last, or removed it, where the publication said so. */
+  writerOf(topic: string): Attribution | undefined;
   /** Clears a retained topic, without waiting for it. */
   clear(topic: string): void;
   close(): Promise<void>;
@@ -85,6 +89,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
   let retained: ((topic: string, payload: Buffer) => void) | undefined;
   let sentinelAt = -Infinity;
   let hungUp = false;
+  const writers = new Map<string, Attribution>();
 
   const drop = (error: Error) => {
     if (loss.signal.aborted) return;
@@ -101,6 +106,12 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
     drop(disconnected(address));
   });
   client.on("message", (topic, payload, packet) => {
+    // A removal arrives without the retain flag, and is not there to be read later.
+    if (packet.retain || payload.length === 0) {
+      const writer = writerOf(packet.properties?.userProperties);
+      if (writer === undefined) writers.delete(topic);
+      else writers.set(topic, writer);
+    }
     if (packet.retain && retained !== undefined) retained(topic, payload);
     else if (topic !== sentinel) options.onPublished(topic);
     else if (payload.length === 0)
@@ -114,7 +125,8 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
       timer = setTimeout(() => {
         reject(new TrueupError("TARGET_TIMEOUT", `the broker ${address} does not acknowledge "${topic}"`));
       }, ACKNOWLEDGE_MS);
-      client.publish(topic, payload, { qos: 1, retain: true }, (error) => {
+      const properties = version === 5 ? { properties: { userProperties: signed() } } : {};
+      client.publish(topic, payload, { qos: 1, retain: true, ...properties }, (error) => {
         if (error) reject(refusal(error, `write the topic "${topic}"`));
         else resolve(undefined);
       });
@@ -212,6 +224,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
     hungUp: () => hungUp,
     read,
     publish,
+    writerOf: (topic) => writers.get(topic),
     clear: (topic) => {
       client.publish(topic, "", { qos: 0, retain: true });
     },

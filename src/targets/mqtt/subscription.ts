@@ -1,3 +1,4 @@
+import type { Attribution } from "../../core/attribution.js";
 import { abortable } from "./abortable.js";
 import { denied } from "./faults.js";
 import { type Link, openLink, type Retained, SENTINEL_DEAD_MS } from "./link.js";
@@ -16,6 +17,8 @@ export interface Subscription {
   refresh(signal: AbortSignal, topics?: readonly string[]): Promise<Link>;
   /** Topics that are believed to be there: they count as absent only where a reading of their own does not find them. */
   expect(topics: readonly string[]): void;
+  /** Who wrote a topic last, or removed it, where the publication said so. */
+  writerOf(topic: string): Attribution | undefined;
   /** Called on each publication below the prefix; gives back what ends that. */
   listen(published: () => void): () => void;
   close(): Promise<void>;
@@ -123,6 +126,7 @@ export function subscribe(spec: MqttSpec, connection: MqttConnection, rereadMs: 
     expect(topics) {
       expected = topics;
     },
+    writerOf: (topic) => link?.writerOf(topic),
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

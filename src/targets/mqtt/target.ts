@@ -1,6 +1,7 @@
 import PQueue from "p-queue";
 import pRetry from "p-retry";
 import { TrueupError } from "../../core/errors.js";
+import { parsePointer } from "../../core/pointer.js";
 import { mapOf, type Document } from "../../core/value.js";
 import { oncePer } from "../../lib/once-per.js";
 import type { OpenOptions, Target } from "../target.js";
@@ -80,6 +81,14 @@ export async function openMqtt(
         return changes.length === 0 ? [] : writeTopics(changes, { spec, lists, subscription }, signal);
       }),
     watch,
+    lastWriters: async (paths, signal) => {
+      signal.throwIfAborted();
+      const writers = paths.map((path) => {
+        const [key = ""] = parsePointer(path);
+        return [path, subscription.writerOf(`${spec.prefix}/${key}`)] as const;
+      });
+      return Promise.resolve(new Map(writers.flatMap(([path, by]) => (by === undefined ? [] : [[path, by] as const]))));
+    },
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new TrueupError("ABORTED", "the target was closed"));
