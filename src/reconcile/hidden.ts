@@ -2,7 +2,7 @@ import { TrueupError } from "../core/errors.js";
 import { keyName, keyOf, type ListScope, listScope, within } from "../core/lists.js";
 import { formatPointer, parsePointer, type Pointer } from "../core/pointer.js";
 import { looksSecretByValue } from "../core/sensitive.js";
-import { isList, isMap, member, type Value } from "../core/value.js";
+import { type Document, isList, isMap, member, type Value } from "../core/value.js";
 import { formatOf } from "../formats/registry.js";
 import type { ReadyTarget } from "../render/rendered.js";
 
@@ -41,6 +41,35 @@ export function hiddenText(file: string, text: string, target: Target): string |
     if (error instanceof TrueupError) return undefined;
     throw error;
   }
+}
+
+/**
+ * The error of a live system, without its words where they hold a sensitive value of these documents: a trigger may quote a
+ * whole row. What is shorter than a word stands in many messages by chance, and gives nothing away there.
+ */
+export function discreet(error: TrueupError, target: Target, documents: readonly Document[]): TrueupError {
+  const said = `${error.message}\n${error.hint ?? ""}`;
+  const isRevealing = documents.some((document) =>
+    hiddenPaths(document, [], target).some((path) => textsAt(document, path).some((text) => said.includes(text))),
+  );
+  if (!isRevealing) return error;
+  return new TrueupError(error.code, "the live system refused it, in words that hold a sensitive value", {
+    where: error.where,
+    hint: "its own log says more",
+  });
+}
+
+const SHORTEST = 6;
+
+/** The texts of a leaf, or in it, as they are and as JSON writes them, and the lines of long ones. */
+function textsAt(document: Value, path: readonly string[]): readonly string[] {
+  const value = path.reduce<Value | undefined>(
+    (at, segment) => (isMap(at) ? member(at, segment) : isList(at) ? at[Number(segment)] : undefined),
+    document,
+  );
+  const texts = (isList(value) ? value : [value]).filter((text) => typeof text === "string");
+  const lines = texts.flatMap((text) => [text, ...text.split("\n")]);
+  return lines.flatMap((line) => [line, JSON.stringify(line).slice(1, -1)]).filter(({ length }) => length >= SHORTEST);
 }
 
 /** Where the file's document is in the target's: at its root, or below the file's own name in the target's folder. */

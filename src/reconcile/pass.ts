@@ -1,7 +1,8 @@
 import { type ErrorCode, formatPlace, TrueupError } from "../core/errors.js";
-import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
+import type { ReadyTarget, RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
 import type { Hold, TargetRecord } from "../store/store.js";
 import type { Target } from "../targets/target.js";
+import { discreet } from "./hidden.js";
 import { reported } from "./judge.js";
 import { type Look, look, type Memory } from "./look.js";
 import { reportError, type TargetReport, type TargetState } from "./report.js";
@@ -66,8 +67,9 @@ export function isFaultOfGit({ code }: TrueupError): boolean {
 }
 
 /** The report of a target about which nothing can be said. */
-export function broken(target: { name: string; kindName: string }, error: unknown): TargetReport {
-  const known = asTrueupError(error);
+export function broken(target: RenderedTarget, error: unknown): TargetReport {
+  const fault = asTrueupError(error);
+  const known = "error" in target ? fault : discreet(fault, target, [target.document]);
   return {
     name: target.name,
     kind: target.kindName,

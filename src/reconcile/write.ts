@@ -1,11 +1,12 @@
 import { overwrite } from "../core/apply.js";
 import type { Outcome } from "../core/change.js";
-import { formatPlace } from "../core/errors.js";
+import { formatPlace, type TrueupError } from "../core/errors.js";
 import { joined } from "../lib/signals.js";
 import { bounded } from "../lib/timeout.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
 import { attributed } from "./attribute.js";
+import { discreet } from "./hidden.js";
 import { type Memo, reported } from "./judge.js";
 import { flappingAfterHeals } from "./flapping.js";
 import type { Look, Memory } from "./look.js";
@@ -41,7 +42,8 @@ export async function writePlan(
   }).finally(stop.release);
   const after = memoryWith(pass, { target, memory, plan, outcomes });
   const written = new Map(seen.judged.map((judged) => [judged.finding.path, reported(judged, hash)]));
-  const news = outcomes.map((outcome) => reportedOutcome(outcome, written));
+  const discreetly = (error: TrueupError) => discreet(error, target, [target.document, seen.observation.document]);
+  const news = outcomes.map((outcome) => reportedOutcome(outcome, written, discreetly));
   try {
     // Set is not in effect: what the target says now is its state.
     const again = await see(pass, target, opened, after);
@@ -91,10 +93,14 @@ function memoryWith({ session, environment }: TargetPass, { target, memory, plan
   return { ...memory, memo, flapping, lastApplied: overwrite(memory.lastApplied ?? {}, settings, target.lists) };
 }
 
-function reportedOutcome(outcome: Outcome, written: ReadonlyMap<string, ReportedFinding>): ReportedOutcome {
+function reportedOutcome(
+  outcome: Outcome,
+  written: ReadonlyMap<string, ReportedFinding>,
+  discreetly: (error: TrueupError) => TrueupError,
+): ReportedOutcome {
   const { path } = outcome;
   if (outcome.result === "failed") {
-    const error = asTrueupError(outcome.error);
+    const error = discreetly(asTrueupError(outcome.error));
     return {
       path,
       result: "failed",

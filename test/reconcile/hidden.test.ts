@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { TrueupError } from "../../src/core/errors.js";
 import { pointerGlobs } from "../../src/lib/glob.js";
-import { hiddenText } from "../../src/reconcile/hidden.js";
+import { discreet, hiddenText } from "../../src/reconcile/hidden.js";
 import { targetKinds } from "../../src/targets/registry.js";
 
 const files = targetKinds.find(({ kind }) => kind === "files");
@@ -49,5 +50,28 @@ describe("a file's text for showing", () => {
   it("gives nothing where it cannot tell", () => {
     expect(hiddenText("environments/prod/host/app.yaml", "a: [", marked("/app.yaml/a"))).toBeUndefined();
     expect(hiddenText("environments/prod/host/nginx.conf", "x", marked("/nginx.conf"))).toBeUndefined();
+  });
+});
+
+describe("the words of a live system", () => {
+  const target = marked("/pin", "/list/*");
+  const refusal = (words: string) => new TrueupError("WRITE_FAILED", words);
+  const documents = [
+    { pin: 'a "b" c', other: "longer than a word", list: ["second"] },
+    { pin: "1", other: 1 },
+  ];
+
+  it("are left out where they hold a sensitive value, as it is or as JSON writes it", () => {
+    for (const words of ['the row {"pin": "a \\"b\\" c"} is bad', 'bad: a "b" c', "no second here"]) {
+      expect(discreet(refusal(words), target, documents)).toMatchObject({
+        code: "WRITE_FAILED",
+        message: "the live system refused it, in words that hold a sensitive value",
+      });
+    }
+  });
+
+  it("are kept otherwise, also where a secret is as short as 1", () => {
+    const error = refusal("value 1 of 127.0.0.1 is longer than a word");
+    expect(discreet(error, target, documents)).toBe(error);
   });
 });

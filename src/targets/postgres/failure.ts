@@ -36,7 +36,8 @@ export function failure(error: unknown, context: FailureContext): TrueupError {
   const fault = faultOf(error);
   const { code, says, hint } = connectionFault(fault, context.address) ??
     statementFault(fault, context) ?? { code: context.otherwise, says: fault.message };
-  return new TrueupError(code, redact(`${context.address.system}: ${says}`, context.secrets), { hint });
+  // The address holds no secret, and a short one may be a part of it.
+  return new TrueupError(code, `${context.address.system}: ${redact(says, context.secrets)}`, { hint });
 }
 
 const UNREACHABLE =

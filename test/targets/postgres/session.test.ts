@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TrueupError } from "../../../src/core/errors.js";
-import { postgresConnection } from "../../../src/targets/postgres/connection.js";
-import { redact } from "../../../src/targets/postgres/failure.js";
+import { addressOf, postgresConnection } from "../../../src/targets/postgres/connection.js";
+import { failure, redact } from "../../../src/targets/postgres/failure.js";
 import { openSession } from "../../../src/targets/postgres/session.js";
 import {
   caFile,
@@ -45,6 +45,12 @@ describe("a connection's settings", () => {
 
   it("take secrets out of a message, short ones only as whole words", () => {
     expect(redact("port 5 of 15 is my-secret-word", ["5", "secret-word"])).toBe("port ••• of 15 is my-•••");
+  });
+
+  it("stay in the address of a message, be a secret as short as a part of it", () => {
+    const address = addressOf({ url: "postgres://ana@127.0.0.1:5432/1" });
+    const error = failure(new Error("1 is no"), { address, secrets: ["1"], otherwise: "WRITE_FAILED" });
+    expect(error.message).toBe("postgres 127.0.0.1:5432/1: ••• is no");
   });
 });
 
