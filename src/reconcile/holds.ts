@@ -42,7 +42,12 @@ export async function tellHolds(session: Session, sources: HoldSources): Promise
   const copies = stored.filter((hold) => hold.source === "file" && hold.target === target.name && hold.until > now);
   const fresh = (reviewed ?? []).filter((hold) => hold.until > now && !copies.some((copy) => isSame(copy, hold)));
   const withdrawn = copies.filter((copy) => reviewed !== undefined && !reviewed.some(({ path }) => path === copy.path));
-  if (ended.length + fresh.length + withdrawn.length === 0) return;
+  // Git gave it another end, and that is over already.
+  const shortened = copies.flatMap((copy) => {
+    const said = reviewed?.find(({ path, until }) => path === copy.path && until <= now);
+    return said === undefined ? [] : [{ copy, said }];
+  });
+  if (ended.length + fresh.length + withdrawn.length + shortened.length === 0) return;
   const { holds } = await session.store();
   const tell = async (changed: Promise<boolean>, event: NewEvent): Promise<void> => {
     if (!(await changed)) return;
@@ -51,6 +56,10 @@ export async function tellHolds(session: Session, sources: HoldSources): Promise
   for (const hold of ended) {
     const event = holdEvent("hold-ended", hold);
     await tell(holds.remove(hold, event), event);
+  }
+  for (const { copy, said } of shortened) {
+    const event = holdEvent("hold-ended", { ...copy, ...said });
+    await tell(holds.remove(copy, event), event);
   }
   for (const hold of withdrawn) {
     const event = holdEvent("hold-released", hold, "git no longer names it");
