@@ -26,9 +26,10 @@ export async function act(pass: TargetPass, target: RenderedTarget, wishes: Wish
   const report = await reconcileTarget(pass, target, wishes);
   // Without a look there is nothing to say; and of live values that are kept a person says more soon.
   const looked = report.state !== "Unknown" && report.state !== "Failed" && report.state !== "Suspended";
-  if ("error" in target || !looked || wishes.adopt !== undefined) return report;
+  if ("error" in target || !looked || wishes.adopt === "live") return report;
   // What a person heals may end a pull request; to open one is for the passes that follow the policy.
-  if (wishes.heal !== undefined && pass.proposal === undefined) return report;
+  const isAsked = wishes.heal !== undefined || wishes.adopt === "desired";
+  if (isAsked && pass.proposal === undefined) return report;
   const reversion = await atForge(pass, target, (context, forge) => tendProposal(context, target, { report, forge }));
   if (reversion === undefined) return report;
   const reverted = await revertSettings(pass, target, reversion);

@@ -9,7 +9,7 @@ import { status } from "../../src/operations/status.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { githubWorld, type GitHubWorld, tokens } from "../support/github.js";
 import { postgresUnavailable, startPostgres, type TestPostgres } from "../support/postgres.js";
-import { cycle, eventList, makeWorld, type World, type WorldOptions } from "../support/world.js";
+import { cycle, eventList, makeWorld, syncNow, type World, type WorldOptions } from "../support/world.js";
 
 const HEAD = "trueup/drift/prod/host";
 const SETTINGS = "pool: 20\nqueue: 100\n";
@@ -95,6 +95,14 @@ describe("the forge that is there by default", () => {
     expect(readFileSync(live(), "utf8")).toBe(SETTINGS);
     expect(await record(session)).toBe("closed");
     expect(branches()).toEqual([""]);
+  });
+
+  it("is closed at once where a person puts everything back", async () => {
+    const session = await begin();
+    drift("pool: 20", "pool: 25");
+    await cycle(session);
+    await syncNow(session, { adopt: "desired" });
+    expect(await record(session)).toBe("closed");
   });
 
   it("a revert opens no pull request, and keeps up the one for what is left", async () => {
