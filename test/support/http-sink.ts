@@ -22,8 +22,8 @@ export interface HttpSink {
   close(): Promise<void>;
 }
 
-/** An HTTP server on a free loopback port that writes down what it was asked. */
-export async function startSink(answer: (request: SinkRequest) => SinkAnswer): Promise<HttpSink> {
+/** An HTTP server on a free loopback port that writes down what it was asked. Undefined: it takes the request, and never answers. */
+export async function startSink(answer: (request: SinkRequest) => SinkAnswer | undefined): Promise<HttpSink> {
   const requests: SinkRequest[] = [];
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
@@ -36,8 +36,8 @@ export async function startSink(answer: (request: SinkRequest) => SinkAnswer): P
         body: Buffer.concat(chunks).toString(),
       };
       requests.push(request);
-      const { status, headers, body } = answer(request);
-      outgoing.writeHead(status, headers).end(body);
+      const given = answer(request);
+      if (given !== undefined) outgoing.writeHead(given.status, given.headers).end(given.body);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
