@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Forge } from "../../../src/forges/forge.js";
+import { openGitHub } from "../../../src/forges/github/index.js";
+import { deviationsOf, exampleOf, operationOf, operations, violationsOf } from "../../support/github-openapi.js";
+
+const REPOSITORY = "octocat/Hello-World";
+/** The branch of GitHub's example. */
+const HEAD = "new-topic";
+const { signal } = new AbortController();
+const PULLS = `GET /repos/${REPOSITORY}/pulls`;
+
+/** What GitHub's own examples leave out of what its description requires. */
+const OF_GITHUB = [
+  /requested_teams\/N must have required property 'type'$/,
+  /user must have required property 'role_name'$/,
+];
+
+describe("GitHub's published examples", () => {
+  /** By `METHOD path`: makes another answer of the example. */
+  const changes = new Map<string, (example: never) => unknown>();
+  const violations: string[] = [];
+  const asked: string[] = [];
+  let forge: Forge;
+  const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
+
+  async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { method = "", url = "" } = incoming;
+    let body = "";
+    for await (const chunk of incoming) body += String(chunk);
+    const path = url.split("?")[0] ?? "";
+    violations.push(...violationsOf({ method, url, body }));
+    asked.push(`${method} ${path}`);
+    const operation = operationOf(method, path);
+    if (operation === undefined) return void outgoing.writeHead(404).end();
+    const data = (changes.get(`${method} ${path}`) ?? ((example) => example))(exampleOf(operation) as never);
+    outgoing
+      .writeHead(operation.status, { "content-type": "application/json; charset=utf-8" })
+      .end(JSON.stringify(data));
+  }
+
+  beforeAll(async () => {
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const { port } = server.address() as AddressInfo;
+    forge = await openGitHub({
+      ...{ repository: REPOSITORY, identity: { token: "ghp_x" } },
+      baseUrl: `http://127.0.0.1:${port}`,
+    });
+  });
+  afterEach(() => {
+    changes.clear();
+    asked.length = 0;
+    expect(violations.splice(0)).toEqual([]);
+  });
+  afterAll(() => server.close());
+
+  const SHOWN = {
+    number: 1347,
+    url: `https://github.com/${REPOSITORY}/pull/1347`,
+    title: "Amazing new feature",
+    body: "Please pull these awesome changes in!",
+  };
+  const closed =
+    (merged_at: string | null) =>
+    ([pull]: readonly object[]) => [{ ...pull, state: "closed", merged_at }];
+
+  it.each(operations)("fit GitHub's own description, but for what we know of: $method $path", (operation) => {
+    const wrong = deviationsOf(operation, { status: operation.status, data: exampleOf(operation) });
+    expect(wrong.filter((each) => !OF_GITHUB.some((known) => known.test(each)))).toEqual([]);
+  });
+
+  it("are read: an open pull request", async () => {
+    expect(await forge.find(HEAD, signal)).toEqual({ ...SHOWN, state: "open" });
+  });
+
+  it("are read: who merged one", async () => {
+    changes.set(PULLS, closed("2011-01-26T19:01:12Z"));
+    expect(await forge.find(HEAD, signal)).toEqual({ ...SHOWN, state: "merged", decidedBy: "octocat" });
+    expect(asked).toEqual([PULLS, `${PULLS}/1347`]);
+  });
+
+  it("are read: who closed one, which GitHub says of the issue that it is", async () => {
+    changes.set(PULLS, closed(null));
+    expect(await forge.find(HEAD, signal)).toEqual({ ...SHOWN, state: "closed", decidedBy: "octocat" });
+    expect(asked).toEqual([PULLS, `GET /repos/${REPOSITORY}/issues/1347`]);
+    const issue = operationOf("GET", `/repos/${REPOSITORY}/issues/1347`);
+    expect(issue && exampleOf(issue)).toMatchObject({ pull_request: {}, closed_by: { login: "octocat" } });
+  });
+
+  it("are read: one that is opened, labelled and given reviewers, updated, commented on and closed", async () => {
+    changes.set(PULLS, () => []);
+    const request = { head: HEAD, base: "master", title: "t", body: "b", labels: ["drift"], reviewers: ["octocat"] };
+    const opened = await forge.open(request, signal);
+    expect(opened).toEqual({ ...SHOWN, state: "open" });
+    const content = { title: "t", body: "b", labels: ["drift"] };
+    await forge.update(opened.number, { content, comment: "gone", close: true }, signal);
+    const api = `/repos/${REPOSITORY}`;
+    expect(asked).toEqual([
+      `GET ${api}/pulls`,
+      `POST ${api}/pulls`,
+      `PUT ${api}/issues/1347/labels`,
+      `POST ${api}/pulls/1347/requested_reviewers`,
+      `PATCH ${api}/pulls/1347`,
+      `PUT ${api}/issues/1347/labels`,
+      `POST ${api}/issues/1347/comments`,
+      `PATCH ${api}/pulls/1347`,
+    ]);
+  });
+
+  // `permission` has four values, says GitHub: "maintain" is told as write, "triage" as read; so is a person's own role.
+  it.each([
+    ["admin", "admin", true],
+    ["write", "write", true],
+    ["write", "maintain", true],
+    ["read", "triage", false],
+    ["read", "read", false],
+    ["none", "none", false],
+  ])(
+    "are read: a command of somebody whose permission is %s (%s) is heard: %s",
+    async (permission, role_name, heard) => {
+      const comments = `GET /repos/${REPOSITORY}/issues/1347/comments`;
+      changes.set(comments, ([comment]: readonly object[]) => [{ ...comment, body: "/trueup revert" }]);
+      changes.set(`GET /repos/${REPOSITORY}/collaborators/octocat/permission`, (example: object) => ({
+        ...{ ...example, permission, role_name },
+      }));
+      const command = { id: "1", author: "octocat", text: "revert", at: "2011-04-14T16:00:49Z" };
+      expect(await forge.commands?.(1347, "2011-01-01T00:00:00Z", signal)).toEqual(heard ? [command] : []);
+    },
+  );
+
+  it("are read: an App's token", async () => {
+    const { generateKeyPairSync } = await import("node:crypto");
+    const key = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+    const { port } = server.address() as AddressInfo;
+    const app = { id: 1, installation: 2, privateKey: key.export({ type: "pkcs8", format: "pem" }).toString() };
+    const url = `http://127.0.0.1:${port}`;
+    const { openGitToken } = await import("../../../src/forges/github/git-token.js");
+    const token = await openGitToken(`${url}/${REPOSITORY}`, {
+      repository: REPOSITORY,
+      identity: { app },
+      baseUrl: url,
+    });
+    expect(await token(signal)).toBe("ghs_16C7e42F292c6912E7710c838347Ae178B4a");
+  });
+});
