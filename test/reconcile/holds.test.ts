@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { explain } from "../../src/operations/explain.js";
 import { hold, type HoldReport } from "../../src/operations/hold.js";
 import { status } from "../../src/operations/status.js";
+import { suspend } from "../../src/operations/suspend.js";
 import type { Session } from "../../src/reconcile/session.js";
 import {
   cycle as cycleOf,
@@ -24,7 +26,7 @@ let name: string;
 let next = 0;
 
 beforeAll(async () => {
-  world = await makeWorld({ environments: Array.from({ length: 12 }, (_, index) => `e${index}`) });
+  world = await makeWorld({ environments: Array.from({ length: 14 }, (_, index) => `e${index}`) });
   session = world.open();
 });
 afterAll(() => world.close());
@@ -185,6 +187,18 @@ describe("holds.yaml", () => {
     expect((await told()).filter((line) => line.startsWith("hold-"))).toEqual(["hold-ended "]);
   });
 
+  it("whose end git brings forward into the past is over, told once", async () => {
+    const holdUntil = (end: string) =>
+      holdsYaml(`holds: [{ target: app, owner: ada, reason: INC-123, until: "${end}" }]\n`);
+    await holdUntil(LATER);
+    drift("LEVEL=debug\nWORKERS=4\n");
+    await cycle();
+    await holdUntil("2026-01-01T00:00:00Z");
+    expect(outcomes(await cycle())).toEqual(["/app.env/LEVEL healed"]);
+    await cycle();
+    expect(await told()).toEqual(["held ", "hold-ended ", "healed /app.env/LEVEL"]);
+  });
+
   it("is not forgotten where the environment does not load", async () => {
     await holdsYaml(REVIEWED);
     await cycle();
@@ -199,6 +213,46 @@ describe("holds.yaml", () => {
     const where = `environments/${name}/holds.yaml:1:19`;
     expect(await cycle()).toMatchObject({ state: "Failed", error: { code: "ENVIRONMENT_INVALID", where } });
     expect(live()).toBe("LEVEL=debug\nWORKERS=4\n");
+  });
+});
+
+describe("policy explain", () => {
+  const explained = async (path?: string) =>
+    (await explain.run(session, { environment: name, ...(path === undefined ? {} : { path }) }, context)).explanations;
+
+  it("says what the policy decides, and what a hold leaves of that, found or not", async () => {
+    await setHold({ path: "/app.env/LEVEL" });
+    const NOW = { restraints: [HELD.note], left: [] };
+    expect(await explained("/app.env/LEVEL")).toMatchObject([{ found: false, actions: ["heal"], ...NOW }]);
+    drift("LEVEL=debug\nWORKERS=1\n");
+    expect(await explained()).toMatchObject([
+      { path: "/app.env/LEVEL", found: true, severity: "low", actions: ["heal"], rule: "all", ...NOW },
+      { path: "/app.env/WORKERS", found: true, actions: ["heal"] },
+    ]);
+    expect((await explained("/app.env/WORKERS"))[0]).not.toHaveProperty("restraints");
+  });
+
+  it("says that the environment is frozen, and suspended, and what a person adopted", async () => {
+    await commit({
+      "policies/drift.yaml": `rules: [{ name: all, match: { path: '/**' }, severity: low }]
+guards: { freeze: [{ cron: '* * * * *', duration: 2m }] }\n`,
+    });
+    drift("LEVEL=debug\nWORKERS=4\n");
+    expect(await explained()).toMatchObject([
+      { restraints: [expect.stringContaining("the freeze window") as string], left: [] },
+    ]);
+    await sync({ adopt: "live" });
+    await suspend.run(session, { environments: [name], by: "ada", reason: "INC-1" }, context);
+    expect(await explained()).toMatchObject([
+      {
+        actions: ["sync"],
+        restraints: [
+          "the live value was adopted: commit it to git",
+          `${name} is suspended: nothing is written or proposed`,
+        ],
+        left: [],
+      },
+    ]);
   });
 });
 

@@ -284,6 +284,8 @@ export const shapes = {
         rule: z.string(),
         rules: z.array(z.strictObject({ name: z.string(), where: z.string(), said: z.string() })),
       }),
+        restraints: z.array(z.string()).min(1).optional(),
+        left: z.array(action).optional(),
     ),
   }),
   "policy test": z.strictObject({
