@@ -7,6 +7,7 @@ import { desiredState, tipOf } from "./desired.js";
 import { newsOfRetired, untilCurrent } from "./incidents.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
 import { heldBack } from "./holds.js";
+import { endProposals } from "./proposal-retired.js";
 import type { Wishes } from "./plan.js";
 import { type EnvironmentReport, reportError, type TargetReport, worst } from "./report.js";
 import type { Session } from "./session.js";
@@ -71,6 +72,7 @@ export async function forgetOthers(
   environment: string,
   { named, revision }: { named: readonly string[]; revision: string },
 ): Promise<void> {
+  await endProposals(session, { name: environment, revision }, named);
   const { records } = await session.store();
   const gone = [...(await records.load(environment)).keys()].filter((name) => !named.includes(name));
   if (gone.length === 0) return;

@@ -7,7 +7,7 @@ import { contentOf } from "../proposals/text.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import { proposedAdoption } from "./layer.js";
 import type { TargetPass } from "./pass.js";
-import { type Kept, markerOf, type Weighed } from "./proposal-desk.js";
+import { type DeskPass, type Kept, markerOf, type Weighed } from "./proposal-desk.js";
 
 const UNWRITABLE = "What drifted now cannot be written into git: nothing is left to merge here.";
 
@@ -107,7 +107,7 @@ export async function isInGit({ session, environment, signal }: TargetPass, know
 
 /** Removes the branch of a pull request that is over, where it still is as we left it. What somebody added to it stays. */
 export async function clearBranch(
-  { session, environment, signal }: TargetPass,
+  { session, environment, signal }: DeskPass,
   { head, left }: { head: string; left: string | undefined },
 ): Promise<void> {
   const source = await session.source();

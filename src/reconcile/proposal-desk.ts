@@ -79,7 +79,12 @@ export interface Weighed {
   readonly step: Exclude<ProposalStep, { readonly do: "nothing" }> | { readonly do: "heed"; readonly heard: Heard };
 }
 
-export function openDesk(pass: TargetPass, target: string): Desk {
+/** As much of a pass as a desk needs. */
+export type DeskPass = Pick<TargetPass, "session" | "proposal" | "signal"> & {
+  readonly environment: Pick<TargetPass["environment"], "name" | "revision">;
+};
+
+export function openDesk(pass: DeskPass, target: string): Desk {
   const { session, environment, proposal } = pass;
   const { name, revision } = environment;
   const store = async () => (await session.store()).proposals;

@@ -132,6 +132,18 @@ describe("the branch of a pull request that is over", () => {
     expect(await record(session)).toBe("closed");
   });
 
+  it("goes with its target, once git no longer names that", async () => {
+    const session = await begin();
+    drift("pool: 20", "pool: 25");
+    await cycle(session);
+    await world.commit({ "environments/prod/environment.yaml": "targets: {}\n" });
+    await cycle(session);
+    expect(await record(session)).toBe("closed");
+    expect(branches()).toEqual([""]);
+    expect((await (await session.store()).proposals.load("prod")).size).toBe(0);
+    expect(readFileSync(live(), "utf8")).toContain("pool: 25");
+  });
+
   it("may be gone already", async () => {
     const session = await begin();
     drift("pool: 20", "pool: 25");
