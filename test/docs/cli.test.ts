@@ -39,7 +39,9 @@ function rerun(page: string): string {
         encoding: "utf8",
       });
       cwd = readFileSync(join(home, "cwd"), "utf8").trim();
-      return `${line}\n${stdout.replaceAll(home, SHOWN).replaceAll(`${userInfo().username}: database`, "ops: database")}`;
+      const user = userInfo().username;
+      const named = stdout.replaceAll(`${user}: database`, "ops: database").replaceAll(`${user}, at`, "ops, at");
+      return `${line}\n${named.replaceAll(home, SHOWN)}`;
     });
     return `\`\`\`console\n${shown.join("")}\`\`\``;
   });
