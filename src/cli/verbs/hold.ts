@@ -1,7 +1,7 @@
 import { TrueupError } from "../../core/errors.js";
-import { parseDuration } from "../../lib/duration.js";
 import { untilSchema } from "../../lib/until.js";
 import { hold as operation, type HoldReport, type ReportedHold } from "../../operations/hold.js";
+import { ahead } from "../ahead.js";
 import { ask } from "../ask.js";
 import type { Globals } from "../globals.js";
 import { markdownTable, print } from "../output/print.js";
@@ -52,20 +52,12 @@ function given({ word, path }: HoldPlace): { word?: string; path?: string } {
 
 /** The end that was asked for, as `Date.toISOString()` writes it. */
 function endOf({ for: text, until }: HoldOptions): string | undefined {
-  if (text !== undefined) {
-    const duration = parseDuration(text);
-    const end = new Date(Date.now() + (duration ?? NaN));
-    if (duration !== undefined && duration > 0 && end.getTime() < LATEST) return end.toISOString();
-    throw new TrueupError("USAGE", `\`${text}\` is not a duration`, { hint: "write it as 30m, 4h or 7d" });
-  }
+  if (text !== undefined) return ahead(text);
   if (until === undefined) return undefined;
   const end = untilSchema.safeParse(until);
   if (end.success) return end.data;
   throw new TrueupError("USAGE", `\`${until}\` is not an end`, { hint: end.error.issues[0]?.message });
 }
-
-// Instants compare as texts as long as a year has four digits.
-const LATEST = Date.UTC(10_000, 0);
 
 const HEAD = ["ENVIRONMENT", "TARGET", "SETTING", "OWNER", "UNTIL", "FINDINGS", "REASON"] as const;
 

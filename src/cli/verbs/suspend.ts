@@ -1,10 +1,10 @@
 import { TrueupError } from "../../core/errors.js";
-import { parseDuration } from "../../lib/duration.js";
 import {
   resume as resumeOperation,
   suspend as suspendOperation,
   type SuspendReport,
 } from "../../operations/suspend.js";
+import { ahead } from "../ahead.js";
 import { ask } from "../ask.js";
 import { who } from "../process.js";
 import { markdownTable, print } from "../output/print.js";
@@ -20,17 +20,13 @@ export async function suspend(
   options: SuspendOptions,
   globals: Globals,
 ): Promise<void> {
-  const duration = options.for === undefined ? undefined : parseDuration(options.for);
-  if (options.for !== undefined && duration === undefined) {
-    throw new TrueupError("USAGE", `\`${options.for}\` is not a duration`, { hint: "write it as 30m, 4h or 7d" });
+  const reason = options.because.trim();
+  if (reason === "") {
+    throw new TrueupError("USAGE", "a suspension has a reason", { hint: 'trueup suspend prod --because "INC-123"' });
   }
-  const until = duration === undefined ? {} : { until: new Date(Date.now() + duration).toISOString() };
+  const until = options.for === undefined ? {} : { until: ahead(options.for) };
   await tell(
-    await ask(
-      suspendOperation,
-      { environments: [...environments], by: who(), reason: options.because, ...until },
-      globals,
-    ),
+    await ask(suspendOperation, { environments: [...environments], by: who(), reason, ...until }, globals),
     globals,
   );
 }
