@@ -17,7 +17,8 @@ const files = {
   "environments/prod/environment.yaml": "layers: [base]\n",
 };
 
-describe("commands in comments on a drift pull request", () => {
+// GitHub asks its clients for three seconds between comments, and they keep to it.
+describe("commands in comments on a drift pull request", { timeout: 90_000 }, () => {
   let github: GitHubWorld;
   let world: World;
   let session: Session;
@@ -80,13 +81,13 @@ describe("commands in comments on a drift pull request", () => {
     await say(`/trueup hold ${POOL} 4h because INC-123`);
     await cycle();
     expect(await holds()).toEqual([[POOL, "acme@github"]]);
-    await cycles(5);
+    await cycles(3);
     expect((await pull())?.title).toBe("Drift in prod/host: 1 setting (medium)");
     const first = await answers();
     expect(first).toHaveLength(1);
     expect(first[0]).toContain("for <code>acme&#64;github</code>: <code>INC-123</code>");
     await restart();
-    await cycles(5);
+    await cycles(3);
     expect(await answers()).toEqual(first);
     expect(readFileSync(live(), "utf8")).toContain("pool: 25");
     await say("/trueup hold 2h because the rest");
@@ -182,10 +183,17 @@ describe("commands in comments on a drift pull request", () => {
       expect.arrayContaining(["held", "command", "command", "reverted", "command"]),
     );
     expect(await events("command", "held", "reverted")).toHaveLength(5);
+
+    // One that is refused for good is not tried for ever, and stands in nobody's way.
+    await say("/trueup help");
+    await passOver(dying({ update: "refused" }));
+    await cycles(2);
+    expect(await answers()).toHaveLength(3);
+    expect(world.logged.at(-1)).toMatchObject({ level: "warn", message: "not answered: locked" });
   });
 
   /** The session, ended when it has something to write: to the forge, or to what is kept of the pull request. */
-  function dying(at: { update: "before" | "after" } | { save: "before" }): Session {
+  function dying(at: { update: "before" | "after" | "refused" } | { save: "before" }): Session {
     const crash = new TrueupError("STORE_FAILED", "crashed");
     const forge: Session["forge"] = async () => {
       const real = await session.forge();
@@ -194,7 +202,7 @@ describe("commands in comments on a drift pull request", () => {
         ...real,
         async update(...args) {
           if (at.update === "after") await real.update(...args);
-          throw crash;
+          throw at.update === "refused" ? new TrueupError("DELIVERY_REFUSED", "locked") : crash;
         },
       };
     };
