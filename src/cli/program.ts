@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { Globals } from "./globals.js";
 import type { ApproveOptions } from "./verbs/approve.js";
 import type { HoldOptions } from "./verbs/hold.js";
+import type { PromoteOptions } from "./verbs/promote.js";
 import type { ReportGlobals } from "./verbs/report.js";
 
 /**
@@ -177,6 +178,34 @@ export function program(): Command {
     .option("--because <reason>", "why; for the history")
     .action(async (word: string | undefined, plan: string | undefined, options: ApproveOptions, command: Command) =>
       (await import("./verbs/approve.js")).approve({ word, plan }, options, globals(command)),
+    );
+  root
+    .command("promote")
+    .description("bring a revision into the next environment's branch; exit 0 promoted, 2 waiting, 1 blocked")
+    .argument("<from>", "environment")
+    .argument("[to]", "environment; without it, the next in the order")
+    .option("--to-revision <revision>", "a commit of its branch; default: the newest")
+    .option("--dry-run", "show what would change and what the gates say, do nothing")
+    .option("--merge", "merge it now if all gates have passed, where the policy leaves that to a person")
+    .option("--approve", "approve this very revision")
+    .option("--waive <gate...>", "let it through a gate; with --because")
+    .option("--because <reason>", "why; for the history")
+    .action(async (from: string, to: string | undefined, options: PromoteOptions, command: Command) =>
+      (await import("./verbs/promote.js")).promote({ from, to }, options, globals(command)),
+    );
+  root
+    .command("promotions")
+    .description("what waits where, since when, and on which gate")
+    .action(async (_: object, command: Command) =>
+      (await import("./verbs/promotions.js")).promotions(globals(command)),
+    );
+  root
+    .command("compare")
+    .description("two environments side by side: what a promotion would change, what is different on purpose")
+    .argument("<from>", "environment")
+    .argument("<to>", "environment")
+    .action(async (from: string, to: string, _: object, command: Command) =>
+      (await import("./verbs/compare.js")).compare(from, to, globals(command)),
     );
   const policy = root.command("policy").description("look at policies, test them, try others on what happened");
   policy

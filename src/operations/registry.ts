@@ -1,6 +1,7 @@
 import { approve } from "./approve.js";
 import { backtest } from "./backtest.js";
 import { adopt } from "./adopt.js";
+import { compareEnvironments } from "./compare.js";
 import { diff } from "./diff.js";
 import { doctor } from "./doctor.js";
 import { explain } from "./explain.js";
@@ -8,6 +9,8 @@ import { history } from "./history.js";
 import { hold } from "./hold.js";
 import { notifyTest } from "./notify-test.js";
 import type { Operation } from "./operation.js";
+import { promote } from "./promote.js";
+import { promotions } from "./promotions.js";
 import { report } from "./report.js";
 import { revert } from "./revert.js";
 import { status } from "./status.js";
@@ -19,12 +22,15 @@ export const operations: readonly Operation<unknown, unknown>[] = [
   adopt,
   approve,
   backtest,
+  compareEnvironments,
   diff,
   doctor,
   explain,
   history,
   notifyTest,
   hold,
+  promote,
+  promotions,
   report,
   resume,
   revert,

@@ -7,6 +7,7 @@ import { asTrueupError } from "../../reconcile/pass.js";
 import { runController } from "../../reconcile/run.js";
 import { openSession } from "../../reconcile/session.js";
 import { serveControl } from "../../server/control.js";
+import { runPromotions } from "../../server/promotions.js";
 import { scheduleReports } from "../../server/scheduled-reports.js";
 import { waitForDirectory } from "../../store/directory-lock.js";
 import { holder, stopOnSignal } from "../process.js";
@@ -30,6 +31,7 @@ export async function run(globals: Globals): Promise<void> {
     await session.routes();
     const controller = runController(session);
     const delivery = runDelivery(session);
+    const promotions = runPromotions(session);
     const reports = scheduleReports(session);
     const reread = async (): Promise<void> => {
       try {
@@ -51,7 +53,7 @@ export async function run(globals: Globals): Promise<void> {
     const reload = (): void => void reread();
     process.on("SIGHUP", reload);
     log.info({ event: "started", environments: [...config.environments.keys()] }, "the controller runs");
-    await Promise.all([controller.done, delivery]);
+    await Promise.all([controller.done, delivery, promotions]);
     reports.stop();
     process.off("SIGHUP", reload);
     log.info({ event: "stopped" }, "the controller leaves");

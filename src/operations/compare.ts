@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { TrueupError } from "../core/errors.js";
+import type { Pointer } from "../core/pointer.js";
+import type { Value } from "../core/value.js";
+import { candidateOf } from "../promotion/candidate.js";
+import { differences } from "../promotion/difference.js";
+import type { Difference } from "../promotion/report.js";
+import { desiredState, renderWith, tipOf } from "../reconcile/desired.js";
+import { refresh } from "../reconcile/environment.js";
+import type { Session } from "../reconcile/session.js";
+import type { RenderedEnvironment } from "../render/rendered.js";
+import type { Operation } from "./operation.js";
+import { selectOne } from "./selection.js";
+
+export interface CompareReport {
+  readonly schemaVersion: 1;
+  readonly from: { readonly name: string; readonly revision: string };
+  readonly to: { readonly name: string; readonly revision: string };
+  /** Whether the first's revision could be promoted into the second; `conflicting` and `unrelated`: it cannot. */
+  readonly relation: "held" | "ahead" | "conflicting" | "unrelated";
+  readonly settings: readonly ComparedSetting[];
+}
+
+export interface ComparedSetting {
+  readonly target: string;
+  readonly path: Pointer;
+  /** Null where absent; a sensitive value is the beginning of its keyed hash. */
+  readonly from: Value;
+  readonly to: Value;
+  /** What the second would have after a promotion. Absent where that changes nothing. */
+  readonly promoted?: Value;
+  /**
+   * `promotion`: a promotion makes both the same, or brings what only a promotion brings; `overlay`: different on purpose, a
+   * promotion leaves it so.
+   */
+  readonly why: "promotion" | "overlay";
+  readonly sensitive?: true;
+}
+
+const argsSchema = z.object({ from: z.string(), to: z.string() });
+
+/** Two environments' desired documents side by side: what a promotion would change, and what is different on purpose. */
+export const compareEnvironments: Operation<z.output<typeof argsSchema>, CompareReport> = {
+  name: "compare",
+  args: argsSchema,
+  async run(session, args, { signal }) {
+    const [from, to] = [wholeOne(session, args.from), wholeOne(session, args.to)];
+    const branches = await refresh(session, signal);
+    const [first, second] = await Promise.all(
+      [from, to].map((name) =>
+        desiredState(session, { environment: name, revision: tipOf(session, name, branches), signal }),
+      ),
+    );
+    if (first === undefined || second === undefined) throw new TrueupError("INTERNAL", "nothing was rendered");
+    for (const environment of [first, second]) expectReady(environment);
+    const { relation, promoted } = await promotedInto(session, { first, second }, signal);
+    const hash = session.hash();
+    const then = new Map(
+      (promoted === undefined ? [] : differences(second, promoted, hash)).map((one) => [keyOf(one), one]),
+    );
+    const apart = differences(first, second, hash);
+    const known = new Set(apart.map(keyOf));
+    const settings = [
+      ...apart.map((one) => compared(one, then.get(keyOf(one)))),
+      // The same in both now, and no more after a promotion: a hotfix on one side that the other has, too.
+      ...[...then.values()]
+        .filter((one) => !known.has(keyOf(one)))
+        .map((one) => compared({ ...one, after: one.before }, one)),
+    ];
+    return {
+      ...{ schemaVersion: 1, relation, settings },
+      from: { name: from, revision: first.revision },
+      to: { name: to, revision: second.revision },
+    };
+  },
+};
+
+function wholeOne(session: Session, word: string): string {
+  const { name, targets } = selectOne(session, word);
+  if (targets === undefined) return name;
+  throw new TrueupError("USAGE", `environments are compared whole, not ${word}`, { hint: `trueup compare ${name} …` });
+}
+
+/** What does not load cannot be compared: its settings would all look removed. */
+function expectReady({ targets }: RenderedEnvironment): void {
+  for (const target of targets) if ("error" in target) throw target.error;
+}
+
+interface Pair {
+  readonly first: RenderedEnvironment;
+  readonly second: RenderedEnvironment;
+}
+
+/** The second environment as it would be with the first's revision. */
+async function promotedInto(session: Session, { first, second }: Pair, signal: AbortSignal) {
+  const source = await session.source();
+  const recorded = await (await session.store()).promotions.arrivals(second.name);
+  const candidate = await candidateOf(
+    source.lineage,
+    { from: first.name, to: second.name, revision: first.revision, tip: second.revision, recorded },
+    signal,
+  );
+  if (candidate.relation !== "ahead") return { relation: candidate.relation, promoted: undefined };
+  const snapshot = await source.read(candidate.commit, ["environments", "policies"], signal);
+  const promoted = await renderWith(session, {
+    ...{ environment: second.name, revision: candidate.commit, snapshot },
+    secret: (name) => session.secret(second.name, name),
+  });
+  expectReady(promoted);
+  return { relation: candidate.relation, promoted };
+}
+
+function compared(apart: Difference, then: Difference | undefined): ComparedSetting {
+  const { target, path, before, after, sensitive } = apart;
+  return {
+    ...{ target, path, from: before, to: after },
+    ...(then === undefined ? {} : { promoted: then.after }),
+    why: then === undefined ? "overlay" : "promotion",
+    ...(sensitive === undefined ? {} : { sensitive }),
+  };
+}
+
+function keyOf({ target, path }: Difference): string {
+  return JSON.stringify([target, path]);
+}

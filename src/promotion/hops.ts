@@ -1,0 +1,87 @@
+import { TrueupError } from "../core/errors.js";
+import { asTrueupError } from "../reconcile/pass.js";
+import { tipOf } from "../reconcile/desired.js";
+import type { Session } from "../reconcile/session.js";
+import { contentOf } from "../render/environment.js";
+import { type Hop, readPromotionPolicy } from "./policy.js";
+
+const FILE = "policies/promotion.yaml";
+
+export interface Hops {
+  /** In the order of trueup.yaml. */
+  readonly hops: readonly Hop[];
+  /** Why nothing can be said of what is promoted into an environment. */
+  readonly faults: ReadonlyMap<string, TrueupError>;
+}
+
+/**
+ * The hops into each environment, by the policy on its own branch: who commits to dev does not decide what guards prod. An
+ * environment whose branch has no policies/promotion.yaml yet goes by that of the first environment that has one and names it,
+ * which is how the file itself arrives.
+ */
+export async function hopsOf(
+  session: Session,
+  branches: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<Hops> {
+  const names = [...session.config.environments.keys()];
+  const faults = new Map<string, TrueupError>();
+  const policies = new Map<string, readonly Hop[]>();
+  for (const name of names) {
+    try {
+      const policy = await hopsAt(session, tipOf(session, name, branches), signal);
+      if (policy !== undefined) policies.set(name, policy);
+    } catch (error) {
+      signal.throwIfAborted();
+      faults.set(name, asTrueupError(error));
+    }
+  }
+  const hops = names.flatMap((name) => {
+    if (faults.has(name)) return [];
+    const own = policies.get(name);
+    const candidates = own === undefined ? [...policies.values()] : [own];
+    return candidates.flatMap((some) => some.filter(({ to }) => to === name)).slice(0, 1);
+  });
+  for (const { from, to } of hops) {
+    const fault = faultOf(session, from, to);
+    if (fault !== undefined) faults.set(to, fault);
+  }
+  return { hops: hops.filter(({ to }) => !faults.has(to)), faults };
+}
+
+function faultOf({ config }: Session, from: string, to: string): TrueupError | undefined {
+  const [source, target] = [config.environments.get(from), config.environments.get(to)];
+  if (source === undefined) {
+    return new TrueupError("POLICY_INVALID", `${to} is promoted from ${from}, which trueup.yaml does not name`, {
+      where: { file: FILE },
+      hint: `give trueup.yaml the environment ${from}, or take it out of the order`,
+    });
+  }
+  if (source.branch !== target?.branch) return undefined;
+  return new TrueupError("CONFIG_INVALID", `${from} and ${to} follow the same branch: nothing can be promoted`, {
+    hint: "give each environment a branch of its own",
+  });
+}
+
+/** By the file's blob: a policy is compiled once, however many branches have it. */
+const compiled = new Map<string, Promise<readonly Hop[]>>();
+
+/** The hops that a commit's policy says; undefined where it has none. @throws TrueupError POLICY_INVALID */
+export async function hopsAt(
+  session: Session,
+  revision: string,
+  signal: AbortSignal,
+): Promise<readonly Hop[] | undefined> {
+  const source = await session.source();
+  const snapshot = await source.read(revision, ["policies"], signal);
+  const id = snapshot.get(FILE)?.id;
+  const content = contentOf(snapshot, FILE);
+  if (id === undefined || content === undefined) return undefined;
+  const known = compiled.get(id);
+  if (known !== undefined) return known;
+  const reading = readPromotionPolicy(content.toString("utf8"), FILE).then(({ hops }) => hops);
+  if (compiled.size >= 64) compiled.clear();
+  compiled.set(id, reading);
+  reading.catch(() => compiled.delete(id));
+  return reading;
+}

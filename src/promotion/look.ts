@@ -1,0 +1,154 @@
+import { type JudgedGate, judged, together } from "../core/gate.js";
+import type { PullRequestState } from "../core/proposal.js";
+import { type PromotionStep, promotionStep } from "../core/promotion.js";
+import type { Forge, PullRequest } from "../forges/forge.js";
+import { desiredState, renderWith, tipOf } from "../reconcile/desired.js";
+import { asTrueupError } from "../reconcile/pass.js";
+import type { Session } from "../reconcile/session.js";
+import type { RenderedEnvironment } from "../render/rendered.js";
+import { type Candidate, candidateOf } from "./candidate.js";
+import { differences } from "./difference.js";
+import { factsOf } from "./facts.js";
+import { hopsAt } from "./hops.js";
+import type { Hop } from "./policy.js";
+import { type KeptPromotion, promotionBranch } from "./promotion-desk.js";
+import type { Difference } from "./report.js";
+
+/** A pass over one hop: what it works with. */
+export interface HopPass {
+  readonly session: Session;
+  readonly hop: Hop;
+  readonly branches: ReadonlyMap<string, string>;
+  readonly known: KeptPromotion | undefined;
+  /** What a person asks for now. */
+  readonly wish?: Wish;
+  readonly signal: AbortSignal;
+}
+
+export interface Wish {
+  readonly revision: string;
+  readonly by: string;
+  /** Whether it is to be merged as soon as all gates have passed, though the policy leaves that to a person. */
+  readonly merge: boolean;
+}
+
+/** What was found of a hop, and what shall come of it. Nothing was done. */
+export interface HopLook {
+  /** The tip of the branch that is promoted into. */
+  readonly tip: string;
+  /** The revision that somebody or the policy wants; without one, what would travel. */
+  readonly revision: string;
+  readonly wanted: boolean;
+  readonly candidate: Candidate;
+  readonly gates: readonly JudgedGate[];
+  readonly changes: readonly Difference[];
+  readonly forge: Forge | undefined;
+  readonly pull: PullRequest | undefined;
+  readonly step: PromotionStep;
+}
+
+export async function lookAtHop(pass: HopPass): Promise<HopLook> {
+  const { session, hop, branches, known, wish, signal } = pass;
+  const tip = tipOf(session, hop.to, branches);
+  const newest = tipOf(session, hop.from, branches);
+  const asked = wish?.revision ?? (known?.wantedBy === undefined ? undefined : known.revision);
+  const revision = asked ?? newest;
+  const { promotions } = await session.store();
+  const { lineage } = await session.source();
+  const candidate = await candidateOf(
+    lineage,
+    { ...hop, revision, tip, recorded: await promotions.arrivals(hop.to) },
+    signal,
+  );
+  // What the branch went back from comes again only where a person says so.
+  const isWanted = asked !== undefined || (hop.auto && !(candidate.relation === "ahead" && candidate.rolledBack));
+  const { gates, changes } = await judge(pass, { revision, tip, candidate });
+  const forge = hop.merge === "direct" && known?.pullRequest === undefined ? undefined : await session.forge();
+  const pull = known === undefined && !isWanted ? undefined : await pullOf(pass, { forge, candidate });
+  const auto = hop.auto || wish?.merge === true;
+  // Nowhere to open one: a person asks for the merge itself.
+  const direct = hop.merge === "direct" || forge === undefined;
+  const step = promotionStep({
+    ...{ wanted: isWanted ? revision : undefined, tip, relation: candidate.relation, known, auto },
+    ...{ merge: direct ? "direct" : "pull-request", pull: stateOf(pull, known) },
+    gates: direct && hop.merge !== "direct" && !auto ? "pending" : together(gates),
+  });
+  return { tip, revision, wanted: isWanted, candidate, gates, changes, forge, pull, step };
+}
+
+async function pullOf(
+  { hop, signal }: HopPass,
+  { forge, candidate }: { forge: Forge | undefined; candidate: Candidate },
+): Promise<PullRequest | undefined> {
+  if (forge === undefined || candidate.relation === "unrelated") return undefined;
+  return forge.find(promotionBranch(hop.to), signal);
+}
+
+/** A pull request of an earlier promotion was decided in its time. */
+function stateOf(pull: PullRequest | undefined, known: KeptPromotion | undefined): PullRequestState {
+  if (pull === undefined) return "absent";
+  return pull.state === "open" || pull.number === known?.pullRequest?.number ? pull.state : "absent";
+}
+
+interface Judging {
+  readonly revision: string;
+  readonly tip: string;
+  readonly candidate: Candidate;
+}
+
+async function judge(
+  { session, hop, signal }: HopPass,
+  { revision, tip, candidate }: Judging,
+): Promise<Pick<HopLook, "gates" | "changes">> {
+  if (candidate.relation !== "ahead") return { gates: [], changes: [] };
+  const { promotions } = await session.store();
+  const decisions = await promotions.decisions(hop.to, revision);
+  const waivers = decisions.flatMap(({ by, gate, reason = "" }) => (gate === undefined ? [] : [{ by, gate, reason }]));
+  const facts = await factsOf(session, { hop, revision }, signal);
+  const gates = await Promise.all(
+    hop.gates.map(async (gate) => {
+      try {
+        return judged(gate.name, await gate.check(facts, signal), waivers);
+      } catch (error) {
+        signal.throwIfAborted();
+        // What could not be asked may be there the next time.
+        return judged(gate.name, { state: "pending", reason: asTrueupError(error).message }, waivers);
+      }
+    }),
+  );
+  const { validation, changes } = await rendering(session, { to: hop.to, tip, commit: candidate.commit, signal });
+  return { gates: [...gates, judged("validation", validation, waivers)], changes };
+}
+
+interface RenderedCommit {
+  readonly to: string;
+  readonly tip: string;
+  readonly commit: string;
+  readonly signal: AbortSignal;
+}
+
+/** Renders the environment as it would be: a target that would not load fails the promotion, not the environment. */
+async function rendering(session: Session, { to, tip, commit, signal }: RenderedCommit) {
+  const source = await session.source();
+  const snapshot = await source.read(commit, ["environments", "policies"], signal);
+  const secret = (name: string): Promise<string> => session.secret(to, name);
+  try {
+    await hopsAt(session, commit, signal);
+    const after = await renderWith(session, { environment: to, revision: commit, snapshot, secret });
+    const before = await desiredState(session, { environment: to, revision: tip, signal }).catch(() => undefined);
+    const changes = differences(before, after, session.hash());
+    return { validation: validated(after, to), changes };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { validation: { state: "failed", reason: asTrueupError(error).message } as const, changes: [] };
+  }
+}
+
+function validated({ targets }: RenderedEnvironment, to: string) {
+  const [first, ...others] = targets.flatMap((target) =>
+    "error" in target ? [`${target.name}: ${target.error.message}`] : [],
+  );
+  if (first === undefined) return { state: "passed", reason: `${to} renders, and meets its policies` } as const;
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  return { state: "failed", reason: `${first}${more}` } as const;
+}

@@ -1,0 +1,221 @@
+import { TrueupError } from "../core/errors.js";
+import type { PullRequest } from "../forges/forge.js";
+import { TRUEUP } from "../git/commit-tree.js";
+import { withLease } from "../reconcile/lease.js";
+import type { NewEvent } from "../store/store.js";
+import { type HopLook, type HopPass, lookAtHop } from "./look.js";
+import { encodePromotion, type KeptPromotion, loadPromotions, promotionBranch, tellingOf } from "./promotion-desk.js";
+import type { HopReport } from "./report.js";
+import { promotionContent } from "./text.js";
+import { hopReport, reasonOf } from "./words.js";
+
+/**
+ * Tends one hop: looks, and does what the table in core/promotion.ts says. What is about to be done is kept before it is done;
+ * branches move compare-and-set; a pull request is looked for before one is opened. So a crash anywhere is made good by the
+ * next pass.
+ * @throws TrueupError of git, of the forge and of the store; nothing is lost, the next pass begins anew
+ */
+export async function tendHop(pass: HopPass): Promise<HopReport> {
+  const first = await lookAtHop(pass);
+  if (first.step === "nothing" || isQuiet(pass.known, first)) return hopReport(pass.hop, first, pass.known);
+  const { session, hop } = pass;
+  const lease = { environment: `promotion/${hop.to}`, patience: pass.wish === undefined ? 0 : PATIENCE };
+  const done = await withLease(session, lease, async () => {
+    const known = (await loadPromotions(session)).get(hop.to);
+    const fresh = { ...pass, known };
+    const look = isSame(known, pass.known) ? first : await lookAtHop(fresh);
+    await act(fresh, look);
+    return hopReport(hop, look, (await loadPromotions(session)).get(hop.to));
+  });
+  if (done.held) return done.result;
+  throw new TrueupError("STORE_BUSY", `${done.by} is promoting into ${hop.to}`, { hint: "the next pass looks again" });
+}
+
+/** How long a person waits for another controller, in milliseconds. */
+const PATIENCE = 30_000;
+
+function isSame(one: KeptPromotion | undefined, other: KeptPromotion | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Nothing is to be done, and nothing that was told has changed. */
+function isQuiet(known: KeptPromotion | undefined, look: HopLook): boolean {
+  if (look.step !== "wait" && look.step !== "block" && look.step !== "declined") return false;
+  return known?.told === toldOf(look) && known.revision === look.revision;
+}
+
+function toldOf({ step, gates, candidate }: HopLook): string {
+  return [step, candidate.relation, tellingOf(gates)].join("\n");
+}
+
+async function act(pass: HopPass, look: HopLook): Promise<void> {
+  switch (look.step) {
+    case "nothing":
+      return;
+    case "open":
+    case "update":
+      return propose(pass, look);
+    case "merge":
+      return merge(pass, look);
+    case "wait":
+    case "block":
+    case "declined":
+      return tell(pass, look);
+    case "close":
+    case "forget":
+      return end(pass, look);
+  }
+}
+
+/** Pushes the promotion's branch, and opens its pull request or brings it up to date. */
+async function propose(pass: HopPass, look: HopLook): Promise<void> {
+  const { session, hop, branches, signal } = pass;
+  const { candidate, forge, pull: found } = look;
+  if (candidate.relation !== "ahead" || forge === undefined) return;
+  const head = promotionBranch(hop.to);
+  const at = branches.get(head);
+  if (at !== undefined && at !== candidate.commit) await expectOwn(pass, { head, at });
+  const { lineage } = await session.source();
+  if (at !== candidate.commit) {
+    await lineage.move({ branch: head, to: candidate.commit, ...(at === undefined ? {} : { from: at }) }, signal);
+  }
+  const kept = keptOf(pass, look);
+  await keep(pass, kept);
+  const content = promotionContent(hop, look);
+  if (found?.state === "open") {
+    await forge.update(found.number, { content }, signal);
+    return keep(pass, { ...kept, pullRequest: numbered(found) });
+  }
+  const { branch: base = hop.to } = session.config.environments.get(hop.to) ?? {};
+  const opened = await forge.open({ ...content, head, base, reviewers: [] }, signal);
+  const message = `proposes ${look.revision.slice(0, 10)} of ${hop.from}: ${opened.url}`;
+  await keep(pass, { ...kept, pullRequest: numbered(opened) }, event(pass, "promotion-proposed", message));
+}
+
+/** Somebody who pushed to the branch of a promotion decides what it brings: nothing of theirs is overwritten. */
+async function expectOwn({ session, hop, known }: HopPass, { head, at }: { head: string; at: string }): Promise<void> {
+  if (known?.commit === at) return;
+  const { email } = await (await session.source()).describe(at);
+  if (email === TRUEUP.email) return;
+  throw new TrueupError("GIT_MOVED", `somebody pushed to ${head}: it is not overwritten`, {
+    hint: `merge or close its pull request, or remove the branch; ${hop.from} is promoted anew then`,
+  });
+}
+
+async function merge(pass: HopPass, look: HopLook): Promise<void> {
+  const { session, hop, branches, known, signal } = pass;
+  const { candidate, tip, revision, forge, pull } = look;
+  if (candidate.relation !== "ahead") return;
+  if (session.config.repository.signers !== undefined && candidate.commit !== revision) {
+    throw new TrueupError("GIT_UNSIGNED", `${hop.to} follows signed commits only, and Trueup signs no merge`, {
+      hint: `merge ${revision.slice(0, 10)} into the branch of ${hop.to} yourself, and sign it`,
+    });
+  }
+  const head = promotionBranch(hop.to);
+  const at = branches.get(head);
+  if (pull?.state === "open" && at !== undefined && at !== candidate.commit) await expectOwn(pass, { head, at });
+  await keep(pass, { ...keptOf(pass, look), ...(known?.pullRequest && { pullRequest: known.pullRequest }) });
+  const { lineage } = await session.source();
+  const { branch = hop.to } = session.config.environments.get(hop.to) ?? {};
+  await lineage.move({ branch, from: tip, to: candidate.commit }, signal);
+  if (pull?.state === "open") await forge?.update(pull.number, { comment: MERGED, close: true, merged: true }, signal);
+  const message = `promoted ${revision.slice(0, 10)} of ${hop.from}${by(pass)}`;
+  await forget(pass, { commit: candidate.commit, revision }, event(pass, "promoted", message, revision));
+}
+
+const MERGED = "All gates have passed: Trueup merged it.";
+const ARRIVED = "Nothing is left to promote here: the branch has all of it.";
+const CLOSED = "Nobody wants this any more: the environment is out of the order, or the revision was taken back.";
+
+/** Says what the gates say now, in the history and on the pull request. */
+async function tell(pass: HopPass, look: HopLook): Promise<void> {
+  const { hop, known, signal } = pass;
+  const { step, forge, pull, candidate } = look;
+  const kept = { ...keptOf(pass, look), ...(known?.pullRequest && { pullRequest: known.pullRequest }) };
+  if (pull?.state === "open" && candidate.relation === "ahead") {
+    await forge?.update(pull.number, { content: promotionContent(hop, look) }, signal);
+  }
+  const type = step === "wait" ? "promotion-waits" : step === "block" ? "promotion-blocked" : "promotion-declined";
+  await keep(pass, kept, event(pass, type, reasonOf(hop, look), look.revision));
+}
+
+/** The promotion arrived, or is over without. */
+async function end(pass: HopPass, look: HopLook): Promise<void> {
+  const { hop, known, signal } = pass;
+  const { candidate, forge, pull, revision } = look;
+  const arrived = candidate.relation === "held" && known !== undefined;
+  if (pull?.state === "open") {
+    if (known !== undefined) await keep(pass, { ...known, closing: true });
+    await forge?.update(
+      pull.number,
+      { comment: arrived ? ARRIVED : CLOSED, close: true, ...(arrived && { merged: true }) },
+      signal,
+    );
+  }
+  if (!arrived) {
+    return forget(pass, undefined, event(pass, "promotion-over", "nothing is to be promoted any more"));
+  }
+  const commit = await arrivalOf(pass, look);
+  const who = pull?.decidedBy === undefined ? by(pass) : ` (merged by ${pull.decidedBy})`;
+  const message = `promoted ${known.revision.slice(0, 10)} of ${hop.from}${who}`;
+  const arrival = commit === undefined ? undefined : { commit, revision: known.revision };
+  await forget(pass, arrival, event(pass, "promoted", message, revision));
+}
+
+/** The commit of the environment's own branch that brought it, where ancestry does not tell: a forge may squash or rebase. */
+async function arrivalOf({ session, known, signal }: HopPass, { tip }: HopLook): Promise<string | undefined> {
+  if (known?.commit === undefined || known.commit === tip) return undefined;
+  const { lineage } = await session.source();
+  const [made] = await lineage.commits({ to: known.commit, limit: 1 }, signal);
+  const own = await lineage.commits({ to: tip, from: known.onto, firstParent: true, limit: 100 }, signal);
+  return own.find(({ tree }) => tree === made?.tree)?.id;
+}
+
+function keptOf({ known, wish }: HopPass, look: HopLook): KeptPromotion {
+  const { revision, tip, candidate } = look;
+  const isKnown = known?.revision === revision;
+  const wantedBy = wish?.by ?? (isKnown ? known.wantedBy : undefined);
+  return {
+    ...{ revision, onto: tip, closing: false, told: toldOf(look) },
+    since: (isKnown ? known.since : undefined) ?? new Date().toISOString(),
+    ...(wantedBy === undefined ? {} : { wantedBy }),
+    ...(candidate.relation === "ahead" ? { commit: candidate.commit } : {}),
+  };
+}
+
+function numbered({ number, url }: PullRequest): { number: number; url: string } {
+  return { number, url };
+}
+
+function by({ known, wish }: HopPass): string {
+  const who = wish?.by ?? known?.wantedBy;
+  return who === undefined ? "" : ` (asked for by ${who})`;
+}
+
+async function keep({ session, hop }: HopPass, kept: KeptPromotion, told?: NewEvent): Promise<void> {
+  const { promotions } = await session.store();
+  await promotions.save(hop.to, { promotion: encodePromotion(kept), events: told === undefined ? [] : [told] });
+}
+
+async function forget(
+  { session, hop, branches, known, signal }: HopPass,
+  arrival: { commit: string; revision: string } | undefined,
+  told: NewEvent,
+): Promise<void> {
+  const source = await session.source();
+  const head = promotionBranch(hop.to);
+  const at = branches.get(head);
+  // What somebody added to the branch stays.
+  if (at !== undefined && at === known?.commit) {
+    await source.remove(head, at, signal).catch(() => {
+      signal.throwIfAborted();
+    });
+  }
+  const { promotions } = await session.store();
+  await promotions.save(hop.to, { ...(arrival && { arrival }), events: [told] });
+}
+
+function event({ session, hop }: HopPass, type: string, message: string, revision?: string): NewEvent {
+  session.log.info({ environment: hop.to, event: type }, message);
+  return { environment: hop.to, type, message, ...(revision === undefined ? {} : { revision }) };
+}

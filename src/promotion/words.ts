@@ -1,0 +1,68 @@
+import type { JudgedGate } from "../core/gate.js";
+import type { HopLook } from "./look.js";
+import type { Hop } from "./policy.js";
+import type { KeptPromotion } from "./promotion-desk.js";
+import type { HopReport, PromotionState } from "./report.js";
+
+/** How a hop stands, in a word. */
+export function stateOf({ step, candidate, wanted }: HopLook): PromotionState {
+  if (step === "merge" || (candidate.relation === "held" && (step === "forget" || step === "close"))) return "promoted";
+  if (step === "block" || step === "declined") return step === "block" ? "blocked" : "declined";
+  return wanted && candidate.relation === "ahead" ? "waiting" : "idle";
+}
+
+/** Why it stands so, as a sentence. */
+export function reasonOf(hop: Hop, look: HopLook): string {
+  const { candidate, gates, step, wanted, pull } = look;
+  switch (candidate.relation) {
+    case "held":
+      return `${hop.to} has all of it`;
+    case "unrelated":
+      return `the branches of ${hop.from} and ${hop.to} have no common history: merge them once by hand`;
+    case "conflicting": {
+      const files = candidate.conflicts.map(({ path, kind }) => `${path} (${kind})`).join(", ");
+      const hotfixes = candidate.hotfixes.map(({ id, subject }) => `${id.slice(0, 10)} ${subject}`).join("; ");
+      const against = hotfixes === "" ? "" : `, against ${hotfixes}`;
+      return `both changed ${files}${against}: bring the change of ${hop.to} into ${hop.from}, or merge by hand`;
+    }
+    case "ahead":
+      break;
+  }
+  if (step === "declined") return `${pull?.decidedBy ?? "somebody"} closed ${pull?.url ?? "its pull request"}`;
+  if (step === "merge") return "all gates have passed";
+  if (!wanted) {
+    return candidate.rolledBack
+      ? `${hop.to} was rolled back from it: \`trueup promote ${hop.from} ${hop.to}\` brings it again`
+      : `\`trueup promote ${hop.from} ${hop.to}\` promotes it`;
+  }
+  const open = gates.filter(({ state }) => state === "failed" || state === "pending");
+  if (open.length > 0) return open.map(gateText).join("; ");
+  if (pull !== undefined) return `all gates have passed: merge ${pull.url}`;
+  return `all gates have passed: \`trueup promote ${hop.from} ${hop.to} --merge\` merges it`;
+}
+
+function gateText({ name, state, reason }: JudgedGate): string {
+  return `${name} ${state}: ${reason}`;
+}
+
+const MOST_COMMITS = 50;
+
+/** @param known what the store has of it now */
+export function hopReport(hop: Hop, look: HopLook, known: KeptPromotion | undefined): HopReport {
+  const { candidate, wanted, revision, gates, changes, pull, step } = look;
+  const open = pull?.state === "open" ? { number: pull.number, url: pull.url } : known?.pullRequest;
+  const over = step === "merge" || step === "close" || step === "forget" || step === "declined";
+  const commits = candidate.relation === "ahead" ? candidate.commits.slice(0, MOST_COMMITS) : [];
+  return {
+    ...{ from: hop.from, to: hop.to, state: stateOf(look) },
+    revision: candidate.relation === "held" && !wanted ? null : revision,
+    reason: reasonOf(hop, look),
+    ...(known === undefined ? {} : { since: known.since }),
+    ...(known?.wantedBy === undefined ? {} : { wantedBy: known.wantedBy }),
+    gates,
+    commits: commits.map(({ id, author, subject }) => ({ id, author, subject })),
+    changes,
+    ...(open === undefined || over ? {} : { pullRequest: open }),
+    ...(step === "nothing" || step === "wait" ? {} : { did: step }),
+  };
+}

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { joined } from "../lib/signals.js";
+import { tendPromotions, type TendMemory } from "../promotion/tend.js";
+import { asTrueupError } from "../reconcile/pass.js";
+import type { Session } from "../reconcile/session.js";
+
+/** Between two passes at least, in milliseconds: what is saved comes in bursts. */
+const BREATH = 500;
+
+/** Tends promotions while the controller runs: every interval, and whenever a pass saved something or a person decided. */
+export async function runPromotions(session: Session): Promise<void> {
+  const { stop, log } = session;
+  const memory: TendMemory = { runs: new Map(), faults: new Map() };
+  let lastFault = "";
+  while (!stop.aborted) {
+    const rung = [session.news.next, session.decided.next];
+    try {
+      await tendPromotions(session, memory, stop);
+      lastFault = "";
+    } catch (error) {
+      if (isOver(stop)) return;
+      const { code, message, hint } = asTrueupError(error);
+      // Git or the store is away: told once, and tried again.
+      if (message !== lastFault) log.error({ event: "promotion", code, hint }, message);
+      lastFault = message;
+    }
+    await pause(BREATH, [stop]);
+    await pause(session.config.interval, [stop, ...rung]);
+  }
+}
+
+// A function: the compiler takes the signal's state for settled by the first look at it.
+function isOver(stop: AbortSignal): boolean {
+  return stop.aborted;
+}
+
+async function pause(milliseconds: number, until: readonly AbortSignal[]): Promise<void> {
+  const woken = joined(until);
+  await delay(milliseconds, undefined, { signal: woken.signal }).catch(() => undefined);
+  woken.release();
+}

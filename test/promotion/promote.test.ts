@@ -1,0 +1,271 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { compareEnvironments } from "../../src/operations/compare.js";
+import { promote } from "../../src/operations/promote.js";
+import { promotions } from "../../src/operations/promotions.js";
+import type { HopReport } from "../../src/promotion/report.js";
+import { tendPromotions, type TendMemory } from "../../src/promotion/tend.js";
+import { refresh } from "../../src/reconcile/environment.js";
+import type { Session } from "../../src/reconcile/session.js";
+import { cycle, eventList, makeWorld, type World } from "../support/world.js";
+
+const ENVIRONMENTS = ["dev", "staging", "prod"] as const;
+const SETTINGS = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+let world: World;
+let session: Session;
+let memory: TendMemory;
+
+beforeEach(async () => {
+  world = await makeWorld({ environments: ENVIRONMENTS, forge: { kind: "local" } });
+  memory = { runs: new Map(), faults: new Map() };
+  const first = await world.commit(
+    {
+      "environments/base/environment.yaml": "targets:\n  host: { kind: files, connection: host }\n",
+      "environments/base/host/app.yaml": base({}),
+      ...Object.fromEntries(ENVIRONMENTS.map((name) => [`environments/${name}/environment.yaml`, "layers: [base]\n"])),
+      "environments/prod/host/app.yaml": "only: prod\n",
+      "policies/drift.yaml": "rules: []\n",
+      "policies/promotion.yaml": policy({}),
+    },
+    { branch: "dev" },
+  );
+  for (const branch of ["staging", "prod"]) await world.repository.git("branch", branch, first);
+  session = world.open();
+});
+afterEach(() => world.close());
+
+function base(settings: Readonly<Record<string, number>>): string {
+  return SETTINGS.map((name) => `${name}: ${settings[name] ?? 0}\n# about ${name}\n# and more\n`).join("");
+}
+
+function policy({ staging = "{ auto: true, merge: direct }", prod = "{ auto: true, merge: direct }" }): string {
+  return `order: [dev, staging, prod]\ninto:\n  staging: ${staging}\n  prod: ${prod}\n`;
+}
+
+/** Sets the base settings on a branch. */
+function set(branch: string, settings: Readonly<Record<string, number>>): Promise<string> {
+  return world.commit({ "environments/base/host/app.yaml": base(settings) }, { branch });
+}
+
+/** One pass of the controller: every environment, then the promotions. */
+async function pass(): Promise<Record<string, HopReport>> {
+  for (const name of ENVIRONMENTS) await cycle(session, name);
+  const reports = await tendPromotions(session, memory, session.stop);
+  return Object.fromEntries(reports.map((report) => [report.to, report]));
+}
+
+function live(environment: string): string {
+  return readFileSync(join(world.root(environment), "app.yaml"), "utf8");
+}
+
+const tip = (branch: string): Promise<string> => world.repository.git("rev-parse", branch);
+const context = () => ({ signal: session.stop, progress: () => undefined });
+const ask = (args: Partial<Parameters<typeof promote.run>[1]>) =>
+  promote.run(
+    session,
+    { from: "dev", to: "staging", dryRun: false, merge: false, approve: false, waive: [], by: "ann", ...args },
+    context(),
+  );
+const happened = async (environment: string, prefix = "promot"): Promise<string[]> =>
+  (await eventList(session, environment)).flatMap(({ type, message }) =>
+    type.startsWith(prefix) ? [`${type}: ${message}`] : [],
+  );
+
+describe("promotion by policy", () => {
+  it("a commit on dev reaches prod through both hops, each once the environment before is in sync at it", async () => {
+    await pass();
+    const revision = await set("dev", { a: 1 });
+    // dev has not applied it yet when the promotions are looked at first: the pass applies, and then promotes.
+    const first = await pass();
+    expect(first["staging"]).toMatchObject({ state: "promoted", did: "merge", revision });
+    expect(await tip("staging")).toBe(revision);
+    expect(await tip("prod")).not.toBe(revision);
+    await pass();
+    expect(await tip("prod")).toBe(revision);
+    await pass();
+    expect(live("prod")).toContain("a: 1");
+    expect(live("prod")).toContain("only: prod");
+    expect(await happened("prod")).toEqual([`promoted: promoted ${revision.slice(0, 10)} of staging`]);
+    const before = await eventList(session);
+    for (let count = 0; count < 3; count += 1)
+      expect(Object.values(await pass()).map(({ state }) => state)).toEqual(["idle", "idle"]);
+    expect(await eventList(session)).toEqual(before);
+  });
+
+  it("drift in the environment before it blocks the hop until it is resolved", async () => {
+    await world.commit({ "policies/drift.yaml": "rules: [ { name: told, severity: critical } ]\n" }, { branch: "dev" });
+    await world.repository.git("branch", "--force", "staging", "dev");
+    await world.repository.git("branch", "--force", "prod", "dev");
+    await pass();
+    await set("dev", { a: 1 });
+    await pass();
+    await cycle(session, "staging");
+    const file = join(world.root("staging"), "app.yaml");
+    const good = live("staging");
+    writeFileSync(file, good.replace("b: 0", "b: 5"));
+    const blocked = await pass();
+    expect(blocked["prod"]).toMatchObject({ state: "waiting" });
+    expect(blocked["prod"]?.gates[0]).toMatchObject({ name: "synced", state: "pending" });
+    expect(blocked["prod"]?.reason).toContain("host is Drifted");
+    writeFileSync(file, good);
+    expect((await pass())["prod"]).toMatchObject({ state: "promoted" });
+    expect(await tip("prod")).toBe(await tip("dev"));
+  });
+
+  it("a hotfix on prod survives, and a conflicting one blocks and is named", async () => {
+    await pass();
+    await set("prod", { h: 9 });
+    await set("dev", { a: 1 });
+    for (let count = 0; count < 3; count += 1) await pass();
+    expect(live("prod")).toContain("a: 1");
+    expect(live("prod")).toContain("h: 9");
+    const hotfix = await set("prod", { a: 1, b: 7, h: 9 });
+    await set("dev", { a: 1, b: 2 });
+    await pass();
+    const { prod } = await pass();
+    expect(prod).toMatchObject({ state: "blocked" });
+    expect(prod?.reason).toContain("environments/base/host/app.yaml");
+    expect(prod?.reason).toContain(hotfix.slice(0, 10));
+    await pass();
+    expect((await happened("prod")).filter((line) => line.startsWith("promotion-blocked"))).toHaveLength(1);
+    expect(live("prod")).toContain("b: 7");
+  });
+
+  it("a rendered environment that breaks a policy is not reached", async () => {
+    await pass();
+    await world.commit(
+      {
+        "policies/validation.yaml":
+          "rules: [ { name: bound, match: { environment: staging }, require: \"document['app.yaml'].a < 5\" } ]\n",
+        "environments/base/host/app.yaml": base({ a: 6 }),
+      },
+      { branch: "dev" },
+    );
+    const { staging } = await pass();
+    expect(staging).toMatchObject({ state: "waiting" });
+    expect(staging?.gates.at(-1)).toMatchObject({ name: "validation", state: "failed" });
+    expect(staging?.reason).toContain("bound");
+  });
+
+  it("a promotion policy that cannot be read is told once, guards no less, and goes no further", async () => {
+    await world.commit({ "policies/promotion.yaml": "order: [dev, staging\n" }, { branch: "staging" });
+    await refresh(session, session.stop);
+    await pass();
+    await pass();
+    const told = world.logged.filter(({ fields }) => fields["event"] === "promotion");
+    expect(told.map(({ fields }) => fields["environment"])).toEqual(["staging"]);
+    expect((await promotions.run(session, {}, context())).faults).toMatchObject([
+      {
+        environment: "staging",
+        error: { code: "POLICY_INVALID", where: expect.stringMatching(/^policies\/promotion.yaml:/) as string },
+      },
+    ]);
+  });
+});
+
+describe("promotion by a person", () => {
+  beforeEach(async () => {
+    const gates = "{ gates: [ { approvals: { by: [bob] } } ], merge: direct, auto: true }";
+    await world.commit({ "policies/promotion.yaml": policy({ staging: gates, prod: "{}" }) }, { branch: "dev" });
+    await world.repository.git("branch", "--force", "staging", "dev");
+    await world.repository.git("branch", "--force", "prod", "dev");
+    await pass();
+  });
+
+  it("shows what would change, and changes nothing, in a dry run", async () => {
+    const revision = await set("dev", { a: 1 });
+    await cycle(session, "dev");
+    const before = [await tip("staging"), await eventList(session)];
+    const { hop } = await ask({ dryRun: true });
+    expect(hop).toMatchObject({ from: "dev", to: "staging", state: "waiting", revision });
+    expect(hop.changes).toEqual([{ target: "host", path: "/app.yaml/a", before: 0, after: 1 }]);
+    expect(hop.commits).toMatchObject([{ id: revision, subject: "change" }]);
+    expect([await tip("staging"), await eventList(session)]).toEqual(before);
+  });
+
+  it("an approval is of one revision: another one needs its own", async () => {
+    await set("dev", { a: 1 });
+    expect((await pass())["staging"]?.reason).toContain("approved by nobody yet; 1 more of bob needed");
+    expect((await ask({ approve: true, by: "ann" })).hop.state).toBe("waiting");
+    const second = await set("dev", { a: 2 });
+    await cycle(session, "dev");
+    expect((await ask({ approve: true, by: "bob", revision: second })).hop).toMatchObject({ state: "promoted" });
+    expect(await tip("staging")).toBe(second);
+    await set("dev", { a: 3 });
+    expect((await pass())["staging"]).toMatchObject({ state: "waiting" });
+  });
+
+  it("a gate is waived by name, with a reason, and that is recorded", async () => {
+    const revision = await set("dev", { a: 1 });
+    await cycle(session, "dev");
+    await expect(ask({ waive: ["approvals"] })).rejects.toMatchObject({ code: "USAGE", message: /reason/ });
+    await expect(ask({ waive: ["aprovals"], because: "x" })).rejects.toMatchObject({
+      hint: 'did you mean "approvals"?',
+    });
+    const { hop } = await ask({ waive: ["approvals"], because: "INC-9" });
+    expect(hop).toMatchObject({ state: "promoted" });
+    expect(hop.gates.find(({ name }) => name === "approvals")).toMatchObject({
+      state: "waived",
+      reason: expect.stringContaining("ann waived it: INC-9") as string,
+    });
+    expect(await happened("staging", "gate-")).toEqual([
+      `gate-waived: ann waived approvals for ${revision.slice(0, 10)} of dev: INC-9`,
+    ]);
+  });
+
+  it("opens one pull request on the local forge, follows the revision, and merges it when asked", async () => {
+    await set("staging", { a: 1 });
+    await cycle(session, "staging");
+    const asked = await ask({ from: "staging", to: "prod" });
+    expect(asked.hop).toMatchObject({ state: "waiting", did: "open", pullRequest: { number: 1 } });
+    expect(await tip("trueup/promote/prod")).toBe(await tip("staging"));
+    for (let count = 0; count < 5; count += 1) await pass();
+    expect((await happened("prod")).filter((line) => line.startsWith("promotion-proposed"))).toHaveLength(1);
+    const merged = await ask({ from: "staging", to: "prod", merge: true });
+    expect(merged.hop).toMatchObject({ state: "promoted", did: "merge" });
+    expect(await tip("prod")).toBe(await tip("staging"));
+    await expect(tip("trueup/promote/prod")).rejects.toThrow();
+    expect(await (await session.store()).pullRequests.get(1)).toMatchObject({ state: "merged" });
+  });
+
+  it("merged by hand, squashed: it has arrived, and does not come again over a later hotfix", async () => {
+    await set("staging", { a: 1 });
+    await cycle(session, "staging");
+    await ask({ from: "staging", to: "prod" });
+    await set("prod", { a: 1 });
+    const { prod } = await pass();
+    expect(prod).toMatchObject({ state: "promoted" });
+    await set("prod", {});
+    await set("staging", { a: 1, b: 2 });
+    await cycle(session, "staging");
+    const { hop } = await ask({ from: "staging", to: "prod", merge: true });
+    expect([hop.state, hop.reason]).toEqual(["promoted", "all gates have passed"]);
+    await cycle(session, "prod");
+    expect(live("prod")).toContain("a: 0");
+    expect(live("prod")).toContain("b: 2");
+  });
+
+  it("refuses a revision that is not on the branch, an unknown environment, and a hop that is none", async () => {
+    const foreign = await set("prod", { c: 3 });
+    await expect(ask({ revision: foreign })).rejects.toMatchObject({
+      code: "USAGE",
+      message: /not on the branch of dev/,
+    });
+    await expect(ask({ from: "dv" })).rejects.toMatchObject({ hint: 'did you mean "dev"?' });
+    await expect(ask({ from: "dev", to: "prod" })).rejects.toMatchObject({ hint: "trueup promote staging prod" });
+  });
+});
+
+describe("comparing environments", () => {
+  it("tells what a promotion would change from what is different on purpose", async () => {
+    await set("dev", { a: 1 });
+    const report = await compareEnvironments.run(session, { from: "dev", to: "prod" }, context());
+    expect(report.relation).toBe("ahead");
+    expect(report.settings).toEqual([
+      { target: "host", path: "/app.yaml/a", from: 1, to: 0, promoted: 1, why: "promotion" },
+      { target: "host", path: "/app.yaml/only", from: null, to: "prod", why: "overlay" },
+    ]);
+  });
+});
