@@ -77,7 +77,10 @@ const url = (path: string): string => `http://127.0.0.1:${sink.port}/${path}`;
 const configure = (reports: readonly object[], more: readonly object[] = []): void => {
   const file = JSON.parse(readFileSync(world.configFile, "utf8")) as object;
   // Windows that are open now, and a digest that is far.
-  const late = { quiet: { cron: "0 * * * *", duration: "1h" }, digest: { cron: "0 0 1 1 *" } };
+  const late = {
+    quiet: { cron: `0 ${new Date().getUTCHours()} * * *`, duration: "2h" },
+    digest: { cron: "0 0 1 1 *" },
+  };
   const when = "false";
   const { port } = smtp.server.address() as AddressInfo;
   const notifiers = [
