@@ -40,8 +40,8 @@ export interface OpenIncident {
 /** `aged`: it has been open for one of the ages at which people are told again. */
 export type Step = "opened" | "changed" | "escalated" | "aged" | "resolved";
 
-/** How an incident ended. `unalerted`: the drift is there, and the policy no longer says to tell of it. */
-export type Ending = "healed" | "adopted" | "resolved" | "unalerted" | "retired";
+/** How an incident ended. `decided`: a plan waits no longer for an approval. `unalerted`: the drift is there, and the policy no longer says to tell of it. */
+export type Ending = "healed" | "adopted" | "resolved" | "unalerted" | "decided" | "retired";
 
 export interface Transition {
   readonly before: OpenIncident | undefined;
@@ -51,8 +51,12 @@ export interface Transition {
   readonly ended?: Ending;
 }
 
+/** The kind of an incident that is no drift: a plan of the target waits for a person's approval. */
+export const WAITING = "approval";
+
 /** A finding as the report has it. */
 export interface IncidentFinding {
+  /** `""` is the whole target. */
   readonly path: Pointer;
   readonly kind: string;
   readonly severity: Severity;
@@ -94,7 +98,7 @@ export interface Pass {
  * | yes  | less severe, another kind, desired or live; or its hold ended | changed, and aged |
  * | yes  | held                                    | none: noted, and still open |
  * | yes  | without `alert`                         | resolved: unalerted |
- * | yes  | no more                                 | resolved: healed, adopted, or by itself |
+ * | yes  | no more                                 | resolved: healed, adopted, by itself; of a plan: decided |
  */
 export function transitions(pass: Pass): readonly Transition[] {
   const open = new Map(pass.open.map((incident) => [incident.view.fingerprint, incident]));
@@ -116,8 +120,12 @@ export function transitions(pass: Pass): readonly Transition[] {
   });
   const gone = pass.open
     .filter(({ view }) => !seen.has(view.fingerprint))
-    .map((before) => resolved(before, settled.get(before.view.fingerprint)?.ending ?? "resolved"));
+    .map((before) => resolved(before, settled.get(before.view.fingerprint)?.ending ?? endOf(before)));
   return [...found.filter((one) => one !== undefined), ...passing, ...gone];
+}
+
+function endOf({ view }: OpenIncident): Ending {
+  return view.kind === WAITING ? "decided" : "resolved";
 }
 
 /** The end of an incident. Whoever knew nothing of it but a hold is told of its end all the same. */
@@ -180,8 +188,13 @@ function viewOf(
   of: Pick<IncidentView, "fingerprint" | "environment" | "target" | "since">,
 ): IncidentView {
   const { fingerprint, environment, target, since } = of;
-  const view = { fingerprint, environment, target, path, kind, severity, desired, live, rule, since };
-  return { ...view, ...(note === undefined ? {} : { note }), ...(changedBy === undefined ? {} : { changedBy }) };
+  const view = { fingerprint, environment, target, kind, severity, desired, live, rule, since };
+  return {
+    ...view,
+    ...(path === "" ? {} : { path }),
+    ...(note === undefined ? {} : { note }),
+    ...(changedBy === undefined ? {} : { changedBy }),
+  };
 }
 
 const ENDINGS: Readonly<Record<Ending, string>> = {
@@ -189,6 +202,7 @@ const ENDINGS: Readonly<Record<Ending, string>> = {
   adopted: "the live value was adopted",
   resolved: "in sync again",
   unalerted: "the policy no longer alerts",
+  decided: "it was approved, or is no longer to be written",
   retired: "git no longer names the target",
 };
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { IncidentView, Step, Transition } from "../core/incident.js";
+import { type IncidentView, type Step, type Transition, WAITING } from "../core/incident.js";
 import type { Value } from "../core/value.js";
 import { readJson, stringifyJson } from "../lib/json.js";
 import type { Message } from "../notifiers/notifier.js";
@@ -80,11 +80,11 @@ function listeners(
 
 type Group = Pick<Heard, "route" | "step"> & { readonly views: IncidentView[] };
 
-/** One message for what took the same step; where messages are threads, only for what is in the same one. */
+/** One message for the drift that took the same step; where messages are threads, only for what is in the same one. */
 function group(heard: readonly Heard[]): readonly Group[] {
   const groups = new Map<string, Group>();
   for (const { route, step, view, openedWith } of heard) {
-    const key = JSON.stringify([route.name, step, route.threaded && openedWith]);
+    const key = JSON.stringify([route.name, step, route.threaded && openedWith, view.kind === WAITING]);
     const known = groups.get(key);
     if (known === undefined) groups.set(key, { route, step, views: [view] });
     else known.views.push(view);

@@ -1,4 +1,4 @@
-import type { IncidentView, Step } from "../core/incident.js";
+import { type IncidentView, type Step, WAITING } from "../core/incident.js";
 import { SEVERITIES, type Severity } from "../core/policy.js";
 import { formatDuration } from "../lib/duration.js";
 import type { Message } from "../notifiers/notifier.js";
@@ -25,7 +25,23 @@ export function worstOf(incidents: readonly Pick<IncidentView, "severity">[]): S
   return SEVERITIES.findLast((severity) => incidents.some((incident) => incident.severity === severity)) ?? "low";
 }
 
+/** Of a plan that waits there is one a target. */
+function waitingSentence(step: Step, severity: Severity): string {
+  switch (step) {
+    case "opened":
+      return `a plan waits for an approval (${severity})`;
+    case "changed":
+    case "escalated":
+      return `another plan waits for an approval (${severity})`;
+    case "aged":
+      return `a plan still waits for an approval (${severity})`;
+    case "resolved":
+      return "no plan waits for an approval any more";
+  }
+}
+
 function sentence({ at, step, incidents }: Omit<Telling, "id">): string {
+  if (incidents.every(({ kind }) => kind === WAITING)) return waitingSentence(step, worstOf(incidents));
   const settings = count(incidents.length);
   const severity = worstOf(incidents);
   switch (step) {

@@ -14,7 +14,6 @@ import {
   isVoid,
   type Planning,
   reportedPlan,
-  shortPlan,
   waitingPlans,
 } from "../reconcile/approval.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
@@ -22,7 +21,7 @@ import { knowledge, refresh, targetPass } from "../reconcile/environment.js";
 import { reported } from "../reconcile/judge.js";
 import { memoryOf } from "../reconcile/memory.js";
 import { see } from "../reconcile/pass.js";
-import type { ReportedPlan } from "../reconcile/report.js";
+import { type ReportedPlan, shortPlan } from "../reconcile/report.js";
 import type { Session } from "../reconcile/session.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { Operation } from "./operation.js";
@@ -73,10 +72,10 @@ export const approve: Operation<Args, ApproveReport> = {
       return { schemaVersion: 1, did: "shown", plans: waitingPlans(planning).map((one) => shown(planning, one)) };
     }
     const chosen = choose(planning, plan, word);
-    const noted: Noted = { ...chosen.asked, changes: chosen.changes.length };
+    const asked: ReportedPlan = reportedPlan(chosen, undefined);
     const approval = {
       ...{ environment: planning.pass.environment.name, target: planning.target.name },
-      ...{ plan: chosen.plan, asked: JSON.stringify(noted), by },
+      ...{ plan: chosen.plan, asked: JSON.stringify(asked), by },
       ...(because === undefined ? {} : { reason: because }),
     };
     const size = chosen.changes.length === 1 ? "1 change" : `${chosen.changes.length} changes`;
@@ -84,8 +83,8 @@ export const approve: Operation<Args, ApproveReport> = {
     const message = `${by} approved the plan ${shortPlan(chosen.plan)} (${size})${why}`;
     const { approvals } = await session.store();
     await approvals.set(approval, approvalEvent("approved", approval, message));
-    session.decided.ring();
     const given = await approvalOf(planning.pass, planning.target);
+    session.decided.ring();
     return { schemaVersion: 1, did: "approved", plans: [shown({ ...planning, approval: given }, chosen)] };
   },
 };
@@ -98,21 +97,18 @@ async function listed(session: Session): Promise<readonly ApprovablePlan[]> {
     const approvals = await store.approvals.list(environment);
     for (const [target, record] of await store.records.load(environment)) {
       const waiting = decodeStatus(record.status)?.report.plans ?? [];
-      for (const { plan, verb, path, changes } of waiting) {
+      for (const { plan, verb, path, changes, severity } of waiting) {
         if (approvals.some((approval) => approval.target === target && approval.plan === plan)) continue;
-        plans.push({ environment, target, plan, verb, ...(path === undefined ? {} : { path }), changes });
+        plans.push({ environment, target, plan, verb, ...(path === undefined ? {} : { path }), changes, severity });
       }
     }
     for (const approval of approvals) {
-      const { target, plan, asked } = approval;
-      plans.push({ environment, target, plan, ...(JSON.parse(asked) as Noted), approved: givenBy(approval) });
+      const { target, asked } = approval;
+      plans.push({ environment, target, ...(JSON.parse(asked) as ReportedPlan), approved: givenBy(approval) });
     }
   }
   return plans;
 }
-
-/** What the store keeps of an approval beside the hash: whose plan it is, and how large. */
-type Noted = Asked & Pick<ReportedPlan, "changes">;
 
 /** What a pass would find now. Writes nothing. @throws TrueupError USAGE, or why the target cannot be looked at */
 async function look(session: Session, word: string, signal: AbortSignal): Promise<Planning> {

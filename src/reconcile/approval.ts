@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { listScope, within } from "../core/lists.js";
 import { parsePointer, type Pointer } from "../core/pointer.js";
-import { SEVERITIES } from "../core/policy.js";
+import { SEVERITIES, type Severity } from "../core/policy.js";
 import { canonical } from "../core/same.js";
 import type { Value } from "../core/value.js";
 import type { ReadyTarget } from "../render/rendered.js";
@@ -12,20 +12,13 @@ import type { Judged } from "./judge.js";
 import type { Look } from "./look.js";
 import type { TargetPass } from "./pass.js";
 import { type Approving, type Plan, planOf, wanted, type Wishes } from "./plan.js";
-import type { ReportedPlan, TargetReport } from "./report.js";
+import { type ReportedPlan, shortPlan, type TargetReport } from "./report.js";
 import { sealOf } from "./seal.js";
 
 /** Whose plan it is: what a pass of the controller would write, `sync`, `sync --adopt desired`, or `revert`, of one setting or all. */
 export interface Asked {
   readonly verb: "pass" | "sync" | "adopt" | "revert";
   readonly path?: Pointer;
-}
-
-/** So many digits of a plan's hash are shown: too many to find another plan that has them, few enough to be typed. */
-export const SHOWN_DIGITS = 12;
-
-export function shortPlan(plan: string): string {
-  return plan.slice(0, SHOWN_DIGITS);
 }
 
 function wishesOf({ verb, path }: Asked): Wishes {
@@ -83,7 +76,7 @@ function approving(pass: TargetPass, target: ReadyTarget, approval: Approval | u
         updates: count(({ finding }) => finding.action === "update"),
         removals: count(({ finding }) => finding.action === "remove"),
         pending: count(({ finding }) => finding.kind === "pending"),
-        severity: SEVERITIES.findLast((each) => planned.some(({ decision }) => decision.severity === each)) ?? "low",
+        severity: worstOf(planned),
       });
     },
     hash: (planned) => planHash(pass, target, planned),
@@ -151,7 +144,12 @@ export function reportedPlans(planning: Planning): Pick<TargetReport, "plans"> {
 
 export function reportedPlan({ asked, plan, changes }: Approvable, approval: Approval | undefined): ReportedPlan {
   const given = approval?.plan === plan ? approval : undefined;
-  return { plan, ...asked, changes: changes.length, ...(given && { approved: givenBy(given) }) };
+  const size = { changes: changes.length, severity: worstOf(changes) };
+  return { plan, ...asked, ...size, ...(given && { approved: givenBy(given) }) };
+}
+
+function worstOf(changes: readonly Judged[]): Severity {
+  return SEVERITIES.findLast((each) => changes.some(({ decision }) => decision.severity === each)) ?? "low";
 }
 
 export function givenBy({ by, at, reason }: Approval): NonNullable<ReportedPlan["approved"]> {

@@ -1,19 +1,19 @@
 import { createHash } from "node:crypto";
 import { TrueupError } from "../core/errors.js";
-import { type IncidentFinding, type OpenIncident, resolved, transitions } from "../core/incident.js";
+import { type IncidentFinding, type OpenIncident, resolved, transitions, WAITING } from "../core/incident.js";
 import type { Value } from "../core/value.js";
 import { decodeView, newsOf } from "../delivery/news.js";
 import { readJson, stringifyJson } from "../lib/json.js";
 import type { News, StoredIncident } from "../store/store.js";
 import { isLost } from "./events.js";
-import type { ReportedFinding, TargetReport } from "./report.js";
+import { type ReportedFinding, shortPlan, type TargetReport } from "./report.js";
 import type { Session } from "./session.js";
 import type { Status } from "./status.js";
 
 export interface IncidentPass {
   readonly environment: string;
   /** As the record had it; undefined at first contact, or where it could not be read. */
-  readonly before: Pick<Status, "open"> | undefined;
+  readonly before: Pick<Status, "open" | "report"> | undefined;
   readonly isFirst: boolean;
   readonly report: TargetReport;
   /** What the writes were about, by setting. */
@@ -30,20 +30,37 @@ export async function newsOfPass(session: Session, pass: IncidentPass): Promise<
     const isSettled = result === "adopted" || result === "healed" || result === "pendingRestart";
     return isSettled && finding !== undefined ? [{ finding: plain(finding), ending } as const] : [];
   });
+  const waiting = waitingPlan(environment, report);
   // Most targets are in sync, and were: they cost no query.
-  const concerned = [...report.findings, ...settled.map(({ finding }) => finding), ...(before?.open ?? [])];
-  if ((before !== undefined || isFirst) && !concerned.some(mayBeIncident)) return undefined;
+  const concerned = [
+    ...[...report.findings, ...settled.map(({ finding }) => finding), ...waiting],
+    ...(before === undefined ? [] : [...before.open, ...waitingPlan(environment, before.report)]),
+  ];
+  // Of a target that could not be looked at, or whose record could not be read, nobody knows what was told.
+  const isKnown = isFirst || (before !== undefined && !isLost(before.report));
+  if (isKnown && !concerned.some(mayBeIncident)) return undefined;
   const stored = await (await session.store()).incidents.open(environment, [report.name]);
   const routes = await session.routes();
   const now = new Date();
   const found = transitions({
     ...{ environment, target: report.name, settled, hash, now: now.toISOString() },
     open: stored.map(openIncident),
-    findings: report.findings.map(plain),
+    findings: [...report.findings.map(plain), ...waiting],
     age: (since) => now.getTime() - Date.parse(since),
     ages: routes.flatMap(({ escalate }) => escalate?.after ?? []),
   });
   return newsOf({ transitions: found, stored, routes, now });
+}
+
+/** A plan of the controller's own that waits for an approval: people hear of it as they hear of drift. */
+function waitingPlan(environment: string, { name, plans = [] }: TargetReport): readonly IncidentFinding[] {
+  const plan = plans.find(({ verb, approved }) => verb === "pass" && approved === undefined);
+  if (plan === undefined) return [];
+  const short = shortPlan(plan.plan);
+  const desired = `the plan ${short} (${plan.changes === 1 ? "1 change" : `${plan.changes} changes`})`;
+  const note = `look at it with \`trueup approve ${environment}/${name}\`, and approve it with \`trueup approve ${environment}/${name} ${short}\``;
+  const told = { severity: plan.severity, desired, live: null, rule: "guards.approval", actions: ["alert"], note };
+  return [{ path: "", kind: WAITING, ...told }];
 }
 
 /** The end of every incident of targets that git no longer names. */

@@ -64,8 +64,17 @@ export interface ReportedPlan {
   /** The setting, where `revert` would write only one. */
   readonly path?: Pointer;
   readonly changes: number;
+  /** The worst of the changes'. */
+  readonly severity: Severity;
   /** Absent: it waits. */
   readonly approved?: { readonly by: string; readonly at: string; readonly reason?: string };
+}
+
+/** So many digits of a plan's hash are shown: too many to find another plan that has them, few enough to be typed. */
+const SHOWN_DIGITS = 12;
+
+export function shortPlan(plan: string): string {
+  return plan.slice(0, SHOWN_DIGITS);
 }
 
 export interface EnvironmentReport {

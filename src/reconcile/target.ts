@@ -2,7 +2,7 @@ import { TrueupError } from "../core/errors.js";
 import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import type { Approval, TargetRecord } from "../store/store.js";
 import type { PlanRefusal } from "../core/approval.js";
-import { approvalOf, endApproval, isVoid, planFor, type Planning, reportedPlans, shortPlan } from "./approval.js";
+import { approvalOf, endApproval, isVoid, planFor, type Planning, reportedPlans } from "./approval.js";
 import { attributed } from "./attribute.js";
 import { tellHolds } from "./holds.js";
 import { withLease } from "./lease.js";
@@ -10,7 +10,7 @@ import type { Memory } from "./look.js";
 import { type Left, memoryAfter, memoryOf, remember } from "./memory.js";
 import { broken, reportOf, see, type TargetPass } from "./pass.js";
 import type { Plan, Wishes } from "./plan.js";
-import { reportError, type ReportedError, type ReportedOutcome, type TargetReport } from "./report.js";
+import { reportError, type ReportedError, type ReportedOutcome, shortPlan, type TargetReport } from "./report.js";
 import { adoptLive, writePlan } from "./write.js";
 
 /** Looks at one target and says what differs. Writes nothing, neither to the target nor to the store. */

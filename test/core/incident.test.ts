@@ -43,6 +43,12 @@ describe("the incidents of a target", () => {
     ["flapping", false, { findings: [{ ...finding, actions: [], restrained: "flapping" }] }, ["opened"]],
     ["settled in this pass", false, { settled: [{ finding, ending: "healed" }] }, ["opened,resolved: healed"]],
     ["held", false, { findings: [{ ...finding, ...held }] }, []],
+    [
+      "a plan that waits no more",
+      { ...opened(), view: { ...opened().view, kind: "approval" } },
+      {},
+      ["resolved: decided"],
+    ],
     ["without alert", false, { findings: [{ ...finding, actions: ["heal"] }] }, []],
     ["as it was", true, { findings: [{ ...finding, rule: "another" }] }, []],
     ["as it was, for long", true, { findings: [finding], age: () => 5 * HOUR }, ["aged"]],

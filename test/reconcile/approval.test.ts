@@ -101,6 +101,33 @@ describe("a plan that needs an approval", () => {
     expect(await list()).toMatchObject([{ plan: refused.plans?.[0]?.plan, verb: "pass", changes: 1 }]);
   });
 
+  it("of the controller is an incident, until it is approved or is another", async () => {
+    const open = async () => (await (await session.store()).incidents.open(name, ["app"])).map(({ view }) => view);
+    drift("A=9\nB=1\n");
+    await cycle();
+    const short = (await waiting()).slice(0, 12);
+    const [told = "", ...more] = await open();
+    expect(more).toEqual([]);
+    expect(JSON.parse(told)).toMatchObject({
+      ...{
+        environment: name,
+        target: "app",
+        kind: "approval",
+        severity: "low",
+        desired: `the plan ${short} (1 change)`,
+      },
+      note: expect.stringContaining(`trueup approve ${name}/app ${short}`) as string,
+    });
+    expect(JSON.parse(told)).not.toHaveProperty("path");
+    drift("A=8\nB=1\n");
+    await cycle();
+    const [changed = ""] = await open();
+    expect(JSON.parse(changed)).not.toMatchObject({ desired: `the plan ${short} (1 change)` });
+    await ask(await waiting());
+    await cycle();
+    expect(await open()).toEqual([]);
+  });
+
   it("is shown, approved by the beginning of its hash, written, and then the approval is used", async () => {
     drift("A=9\nB=1\n");
     await cycle();

@@ -55,6 +55,7 @@ const planned = {
   verb: z.enum(["pass", "sync", "adopt", "revert"]),
   path: pointer.optional(),
   changes: z.int().min(1),
+  severity,
   approved: z.strictObject({ by: z.string(), at: z.iso.datetime(), reason: z.string().optional() }).optional(),
 };
 const plans = z.array(z.strictObject(planned)).min(1).optional();
@@ -283,9 +284,9 @@ export const shapes = {
         actions: z.array(action),
         rule: z.string(),
         rules: z.array(z.strictObject({ name: z.string(), where: z.string(), said: z.string() })),
-      }),
         restraints: z.array(z.string()).min(1).optional(),
         left: z.array(action).optional(),
+      }),
     ),
   }),
   "policy test": z.strictObject({

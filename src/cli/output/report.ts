@@ -1,9 +1,14 @@
 import { attributionText } from "../../core/attribution.js";
 import type { Value } from "../../core/value.js";
 import type { EnvironmentReports } from "../../operations/diff.js";
-import { shortPlan } from "../../reconcile/approval.js";
 import { show } from "../../reconcile/events.js";
-import type { EnvironmentReport, ReportedError, ReportedPlan, TargetReport } from "../../reconcile/report.js";
+import {
+  type EnvironmentReport,
+  type ReportedError,
+  type ReportedPlan,
+  type TargetReport,
+  shortPlan,
+} from "../../reconcile/report.js";
 import type { ExitCode } from "../exit.js";
 import { paint, paintWord } from "./paint.js";
 import { markdownTable, type Printable } from "./print.js";

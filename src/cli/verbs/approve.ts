@@ -1,7 +1,7 @@
 import { TrueupError } from "../../core/errors.js";
 import { type ApprovablePlan, approve as operation, type ApproveReport, whose } from "../../operations/approve.js";
-import { shortPlan } from "../../reconcile/approval.js";
 import { show } from "../../reconcile/events.js";
+import { shortPlan } from "../../reconcile/report.js";
 import { ask } from "../ask.js";
 import type { Globals } from "../globals.js";
 import { paint, paintWord } from "../output/paint.js";
