@@ -111,9 +111,10 @@ describe("commands in comments on a drift pull request", { timeout: 90_000 }, ()
   it("revert: what still is as proposed, and who asked; explain, layer, and what cannot be done", async () => {
     await say("/trueup explain");
     await say("/trueup revert /app.yaml/limits/pol");
+    await say("/trueup layer bsae");
     await say("/trueup layer base");
     await cycles(2);
-    const [explained, elsewhere, layer] = await answers();
+    const [explained, elsewhere, nowhere, layer] = await answers();
     expect(explained).toContain(
       `<code>${POOL}</code> is modified, medium: propose. The rule <code>default</code> decides.`,
     );
@@ -121,6 +122,8 @@ describe("commands in comments on a drift pull request", { timeout: 90_000 }, ()
     expect(explained).toContain("Nothing of the target is held.");
     expect(elsewhere).toContain("is not in this pull request");
     expect(elsewhere).toContain(POOL);
+    expect(nowhere).toContain("prod has no layer &#96;bsae&#96;");
+    expect(nowhere).toContain("did you mean &#34;base&#34;");
     expect(layer).toContain("writes the live values into the layer <code>base</code>");
     expect(proposed("base/host/app.yaml")).toBe(SETTINGS.replace("20", "25").replace("100", "7"));
     expect(branchFiles()).not.toContain("environments/prod/host/app.yaml");
@@ -132,7 +135,7 @@ describe("commands in comments on a drift pull request", { timeout: 90_000 }, ()
     drift("queue: 7", "queue: 8");
     await say("/trueup revert");
     await cycle();
-    const [, , , reverted] = await answers();
+    const reverted = (await answers()).at(-1);
     expect(reverted).toContain(`<code>${POOL}</code>: <code>reverted: it is as git says</code>`);
     expect(reverted).toContain(`<code>${QUEUE}</code>: <code>is another than was proposed`);
     expect(readFileSync(live(), "utf8")).toBe(SETTINGS.replace("100", "8"));
@@ -146,7 +149,7 @@ describe("commands in comments on a drift pull request", { timeout: 90_000 }, ()
       detail: { by: expect.stringContaining("acme@github asked for it") as string },
     });
     expect(others).toEqual([]);
-    expect(await events("command")).toHaveLength(4);
+    expect(await events("command")).toHaveLength(5);
   });
 
   it("a crash, or a forge that fails, anywhere between doing and answering: done once, and answered once", async () => {
