@@ -8,7 +8,7 @@ import type { Session } from "../reconcile/session.js";
 import { readEnvironment } from "../render/environment.js";
 import { type Adopted, patchOf } from "./adoption-patch.js";
 import type { Operation } from "./operation.js";
-import { settingsIn, selectOne } from "./selection.js";
+import { noDrift, settingsIn, selectOne } from "./selection.js";
 
 export interface AdoptReport {
   readonly schemaVersion: 1;
@@ -71,7 +71,7 @@ export const adopt: Operation<Args, AdoptReport> = {
       adoptions.push(adoption);
     }
     const settings = adoptions.flatMap((adoption) => adoption.settings);
-    if (settings.length === 0 && args.path !== undefined) throw noDrift(args);
+    if (settings.length === 0 && args.path !== undefined) throw noDrift(args.environment, args.path);
     const files = new Map(adoptions.flatMap((adoption) => [...adoption.files]));
     const report = { schemaVersion: 1, environment: name, revision, settings, direct: args.direct } as const;
     if (files.size === 0) return { ...report, branch: null, commit: null };
@@ -113,12 +113,6 @@ function allowBranch(branch: string, branches: ReadonlyMap<string, string>): voi
   if (!branches.has(branch)) return;
   throw new TrueupError("USAGE", `the branch ${branch} is there already`, {
     hint: "give another name; `--direct` commits to the environment's own branch",
-  });
-}
-
-function noDrift({ environment, path }: Args): TrueupError {
-  return new TrueupError("USAGE", `nothing at ${path ?? ""} of ${environment} has drifted`, {
-    hint: `\`trueup diff ${environment}\` lists what differs; what is pending is git's own news`,
   });
 }
 

@@ -1,11 +1,12 @@
 import { z } from "zod";
+import type { Pointer } from "../core/pointer.js";
 import { isDrift } from "../reconcile/adopt.js";
 import { reconcileEnvironment } from "../reconcile/environment.js";
 import type { EnvironmentReport } from "../reconcile/report.js";
 import type { Session } from "../reconcile/session.js";
 import { type EnvironmentReports, overEnvironments } from "./diff.js";
 import type { Operation } from "./operation.js";
-import { selectOne, settingsIn } from "./selection.js";
+import { noDrift, selectOne, settingsIn } from "./selection.js";
 
 const argsSchema = z.object({
   environment: z.string(),
@@ -24,7 +25,7 @@ export const revert: Operation<Args, EnvironmentReports> = {
   async run(session, args, context) {
     selectOne(session, args.environment);
     const isMeant = settingsIn(args.path);
-    return overEnvironments(session, { words: [args.environment], context }, async (pass) => {
+    const reports = await overEnvironments(session, { words: [args.environment], context }, async (pass) => {
       const report = await reconcileEnvironment(session, pass, {
         ...{ sync: false, confirm: args.confirm },
         heal: (finding) => isDrift(finding) && isMeant(finding.path),
@@ -32,8 +33,25 @@ export const revert: Operation<Args, EnvironmentReports> = {
       await tell(session, report, args);
       return report;
     });
+    if (args.path !== undefined && saysNothing(reports, isMeant)) throw noDrift(args.environment, args.path);
+    return reports;
   },
 };
+
+/** Whether all was looked at, and nothing that was meant has drifted: a slip of the pen, most likely. */
+function saysNothing({ environments }: EnvironmentReports, isMeant: (path: Pointer) => boolean): boolean {
+  return environments.every(
+    ({ error, targets }) =>
+      error === undefined &&
+      targets.every(
+        (target) =>
+          target.error === undefined &&
+          target.refused === undefined &&
+          (target.outcomes ?? []).length === 0 &&
+          !target.findings.some((finding) => isDrift(finding) && isMeant(finding.path)),
+      ),
+  );
+}
 
 async function tell(session: Session, report: EnvironmentReport, { by, because }: Args): Promise<void> {
   const why = because === undefined ? "" : `: ${because}`;

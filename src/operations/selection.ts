@@ -47,3 +47,10 @@ export function settingsIn(path: string | undefined): (pointer: Pointer) => bool
     hint: `settings are JSON Pointers: write /${path}`,
   });
 }
+
+/** A person named a setting, and nothing there has drifted. */
+export function noDrift(word: string, path: string): TrueupError {
+  return new TrueupError("USAGE", `nothing at ${path} of ${word} has drifted`, {
+    hint: `\`trueup diff ${word}\` lists what differs; what is pending is git's own news`,
+  });
+}

@@ -42,7 +42,7 @@ export interface AdoptionRequest {
 }
 
 /** Whether the live side moved: what git moved is not a person's to adopt or revert. */
-export function isDrift({ kind }: Finding): boolean {
+export function isDrift({ kind }: Pick<Finding, "kind">): boolean {
   return kind === "modified" || kind === "missing" || kind === "conflicted";
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/config.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { adopt, type AdoptReport } from "../../src/operations/adopt.js";
+import { hold } from "../../src/operations/hold.js";
 import { revert } from "../../src/operations/revert.js";
 import { cycle, diffNow, findings, makeWorld, outcomes, targetOf, type World } from "../support/world.js";
 
@@ -244,6 +245,19 @@ describe("reverting", () => {
     expect(outcomes(report)).toEqual(["/app.yaml/logging/level healed"]);
     expect(findings(report)).toEqual(["/app.yaml/logging/format pending"]);
     expect(text()).toBe(LIVE);
+  });
+
+  it("says that nothing has drifted at a setting that was named; of one that is held it says that", async () => {
+    const nothing = { code: "USAGE", message: "nothing at /app.yaml/loging of prod has drifted" };
+    await expect(revertNow({ path: "/app.yaml/loging" })).rejects.toMatchObject(nothing);
+    live(LIVE.replace("level: info", "level: debug"));
+    await expect(revertNow({ path: "/app.yaml/loging" })).rejects.toMatchObject(nothing);
+    const held = { word: "prod/host", path: "/app.yaml/logging", by: "ann" };
+    const set = { owner: "ann", reason: "INC-7", until: "2999-01-01T00:00:00.000Z" };
+    await hold.run(session, { ...held, set }, context());
+    const { findings: left } = targetOf(await revertNow({ path: "/app.yaml/logging" }));
+    expect(left).toMatchObject([{ path: "/app.yaml/logging/level", restrained: "held" }]);
+    await hold.run(session, held, context());
   });
 
   it("stops at the blast radius until a person confirms", async () => {
