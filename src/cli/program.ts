@@ -3,7 +3,8 @@ import type { Globals } from "./globals.js";
 import type { ApproveOptions } from "./verbs/approve.js";
 import type { HoldOptions } from "./verbs/hold.js";
 import type { PromoteOptions } from "./verbs/promote.js";
-import type { ReportGlobals } from "./verbs/report.js";
+import type { ReportGlobals, ReportOptions } from "./verbs/report.js";
+import type { RollbackOptions } from "./verbs/rollback.js";
 
 /**
  * The command line. Nothing but commander is loaded until a verb runs: each action imports its own module, and that one what
@@ -109,7 +110,8 @@ export function program(): Command {
     .argument("[environment...]")
     .option("--since <duration>", "the last 24h, 7d, 30d, …", "7d")
     .option("--file <file>", "write the report to a file: .html, .md or .json")
-    .action(async (words: string[], options: { since: string; file?: string }, command: Command) =>
+    .option("--to <notifier>", "send the report to a notifier of trueup.yaml")
+    .action(async (words: string[], options: ReportOptions, command: Command) =>
       (await import("./verbs/report.js")).report(words, options, anyForm(command)),
     );
   root
@@ -198,6 +200,17 @@ export function program(): Command {
     .description("what waits where, since when, and on which gate")
     .action(async (_: object, command: Command) =>
       (await import("./verbs/promotions.js")).promotions(globals(command)),
+    );
+  root
+    .command("rollback")
+    .description("give an environment's branch the content of an earlier revision, by a new commit")
+    .argument("<environment>")
+    .option("--to <revision>", "a commit of its branch; default: the newest earlier one at which it was in sync")
+    .option("--pull-request", "by a pull request, not straight to the branch")
+    .option("--dry-run", "show what would change, commit nothing")
+    .option("--because <reason>", "why; for the commit and the history")
+    .action(async (word: string, options: RollbackOptions, command: Command) =>
+      (await import("./verbs/rollback.js")).rollback(word, options, globals(command)),
     );
   root
     .command("compare")

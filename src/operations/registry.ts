@@ -13,6 +13,7 @@ import { promote } from "./promote.js";
 import { promotions } from "./promotions.js";
 import { report } from "./report.js";
 import { revert } from "./revert.js";
+import { rollback } from "./rollback.js";
 import { status } from "./status.js";
 import { resume, suspend } from "./suspend.js";
 import { sync } from "./sync.js";
@@ -34,6 +35,7 @@ export const operations: readonly Operation<unknown, unknown>[] = [
   report,
   resume,
   revert,
+  rollback,
   status,
   suspend,
   sync,

@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { compareEnvironments } from "../../src/operations/compare.js";
 import { promote } from "../../src/operations/promote.js";
 import { promotions } from "../../src/operations/promotions.js";
+import { rollback } from "../../src/operations/rollback.js";
 import type { HopReport } from "../../src/promotion/report.js";
 import { tendPromotions, type TendMemory } from "../../src/promotion/tend.js";
 import { refresh } from "../../src/reconcile/environment.js";
@@ -12,6 +13,9 @@ import { cycle, eventList, makeWorld, type World } from "../support/world.js";
 
 const ENVIRONMENTS = ["dev", "staging", "prod"] as const;
 const SETTINGS = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+// Each pass is some dozen git processes: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 let world: World;
 let session: Session;
@@ -68,6 +72,8 @@ const ask = (args: Partial<Parameters<typeof promote.run>[1]>) =>
     { from: "dev", to: "staging", dryRun: false, merge: false, approve: false, waive: [], by: "ann", ...args },
     context(),
   );
+const back = (args: Partial<Parameters<typeof rollback.run>[1]>) =>
+  rollback.run(session, { environment: "prod", pullRequest: false, dryRun: false, by: "ann", ...args }, context());
 const happened = async (environment: string, prefix = "promot"): Promise<string[]> =>
   (await eventList(session, environment)).flatMap(({ type, message }) =>
     type.startsWith(prefix) ? [`${type}: ${message}`] : [],
@@ -162,6 +168,40 @@ describe("promotion by policy", () => {
         error: { code: "POLICY_INVALID", where: expect.stringMatching(/^policies\/promotion.yaml:/) as string },
       },
     ]);
+  });
+});
+
+describe("rolling back", () => {
+  it("goes back by a new commit, stays there while sync and promotion are automatic, and takes the next revision whole", async () => {
+    await pass();
+    const good = await set("dev", { a: 1 });
+    for (let count = 0; count < 3; count += 1) await pass();
+    expect(live("prod")).toContain("a: 1");
+    await set("dev", { a: 1, b: 2 });
+    for (let count = 0; count < 3; count += 1) await pass();
+    expect(live("prod")).toContain("b: 2");
+    const dry = await back({ dryRun: true });
+    expect(dry).toMatchObject({ to: good, commit: null });
+    expect(dry.changes).toEqual([{ target: "host", path: "/app.yaml/b", before: 2, after: 0 }]);
+    const report = await back({});
+    expect(await tip("prod")).toBe(report.commit);
+    expect(await world.repository.git("rev-parse", "prod^{tree}")).toBe(
+      await world.repository.git("rev-parse", `${good}^{tree}`),
+    );
+    for (let count = 0; count < 3; count += 1) await pass();
+    expect(await tip("prod")).toBe(report.commit);
+    expect(live("prod")).toContain("b: 0");
+    await set("dev", { a: 1, b: 2, c: 3 });
+    for (let count = 0; count < 3; count += 1) await pass();
+    expect(live("prod")).toContain("b: 2");
+    expect(live("prod")).toContain("c: 3");
+  });
+
+  it("refuses a commit that the branch does not have, and asks which where none is known", async () => {
+    const foreign = await set("dev", { a: 1 });
+    await expect(back({ to: foreign })).rejects.toMatchObject({ code: "USAGE", message: /not on the branch of prod/ });
+    await expect(back({})).rejects.toMatchObject({ hint: "name one of its branch: trueup rollback prod --to COMMIT" });
+    await expect(back({ to: "prod" })).rejects.toMatchObject({ message: "prod is at prod already" });
   });
 });
 

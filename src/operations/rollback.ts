@@ -1,0 +1,144 @@
+import { z } from "zod";
+import { TrueupError } from "../core/errors.js";
+import { differences } from "../promotion/difference.js";
+import { ROLLED_BACK } from "../promotion/held.js";
+import type { Difference } from "../promotion/report.js";
+import { desiredState, tipOf } from "../reconcile/desired.js";
+import { refresh } from "../reconcile/environment.js";
+import type { Session } from "../reconcile/session.js";
+import type { Operation } from "./operation.js";
+import { selectOne } from "./selection.js";
+
+export interface RollbackReport {
+  readonly schemaVersion: 1;
+  readonly environment: string;
+  /** The branch's tip before. */
+  readonly revision: string;
+  /** The commit whose tree the branch gets. */
+  readonly to: string;
+  readonly changes: readonly Difference[];
+  /** Null in a dry run. */
+  readonly commit: string | null;
+  /** The branch that has the commit; null in a dry run. */
+  readonly branch: string | null;
+  readonly pullRequest?: { readonly number: number; readonly url: string };
+}
+
+const argsSchema = z.object({
+  environment: z.string(),
+  /** A commit of its branch; default: the newest earlier one at which it was in sync. */
+  to: z.string().optional(),
+  pullRequest: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  because: z.string().optional(),
+  by: z.string(),
+});
+type Args = z.output<typeof argsSchema>;
+
+const MOST_RUNS = 200;
+
+/**
+ * Makes the branch's tree that of an earlier revision, by a new commit: nothing of the history is rewritten, automatic sync goes
+ * on and applies it, and no policy promotes again what was taken back.
+ */
+export const rollback: Operation<Args, RollbackReport> = {
+  name: "rollback",
+  args: argsSchema,
+  async run(session, args, { signal }) {
+    const { name, targets } = selectOne(session, args.environment);
+    if (targets !== undefined) {
+      throw new TrueupError("USAGE", `a whole environment is rolled back, not ${args.environment}`, {
+        hint: `trueup rollback ${name}; one setting goes back by a commit of its own`,
+      });
+    }
+    const branches = await refresh(session, signal);
+    const revision = tipOf(session, name, branches);
+    const source = await session.source();
+    const to = await goal(session, { ...args, environment: name }, revision, signal);
+    const [now, then] = await Promise.all(
+      [revision, to].map((at) => desiredState(session, { environment: name, revision: at, signal })),
+    );
+    if (now === undefined || then === undefined) throw new TrueupError("INTERNAL", "nothing was rendered");
+    const changes = differences(now, then, session.hash());
+    const report = { schemaVersion: 1, environment: name, revision, to, changes } as const;
+    if (args.dryRun) return { ...report, commit: null, branch: null };
+    const tree = `${to}^{tree}`;
+    const commit = await source.lineage.write(
+      { tree, parents: [revision], message: messageOf(args, name, to) },
+      signal,
+    );
+    const { branch: own = name } = session.config.environments.get(name) ?? {};
+    const branch = args.pullRequest ? `trueup/rollback/${name}` : own;
+    const from = args.pullRequest ? branches.get(branch) : revision;
+    if (!args.pullRequest) expectUnsigned(session, name);
+    await source.lineage.move({ branch, to: commit, ...(from === undefined ? {} : { from }) }, signal);
+    await tell(session, { name, branch, to, commit }, args);
+    const pull = args.pullRequest ? await propose(session, { name, branch, own, to }, signal) : undefined;
+    return { ...report, commit, branch, ...(pull && { pullRequest: pull }) };
+  },
+};
+
+async function goal(session: Session, { to, environment }: Args, tip: string, signal: AbortSignal): Promise<string> {
+  const source = await session.source();
+  const { runs } = await session.store();
+  const isOn = async (commit: string): Promise<boolean> => (await source.lineage.base(commit, tip, signal)) === commit;
+  if (to === undefined) {
+    for (const { revision } of await runs.list(environment, MOST_RUNS)) {
+      if (revision !== tip && (await isOn(revision))) return revision;
+    }
+    throw new TrueupError("USAGE", `no earlier revision is known at which ${environment} was in sync`, {
+      hint: `name one of its branch: trueup rollback ${environment} --to COMMIT`,
+    });
+  }
+  const commit = await source.resolve(to);
+  if (commit === tip) {
+    throw new TrueupError("USAGE", `${environment} is at ${to} already`, { hint: `trueup history ${environment}` });
+  }
+  if (await isOn(commit)) return commit;
+  throw new TrueupError("USAGE", `${to} is not on the branch of ${environment}`, {
+    hint: `name a commit that its branch has; what another branch has is promoted: trueup promote`,
+  });
+}
+
+function messageOf({ by, because }: Args, environment: string, to: string): string {
+  const why = because === undefined ? "" : `\nBecause: ${because}`;
+  return `Roll ${environment} back to ${to.slice(0, 10)}\n\n${ROLLED_BACK}: ${to}\nRolled-Back-By: ${by}${why}\n`;
+}
+
+function expectUnsigned({ config }: Session, environment: string): void {
+  if (config.repository.signers === undefined) return;
+  throw new TrueupError("GIT_UNSIGNED", `${environment} follows signed commits only, and Trueup signs none`, {
+    hint: "give --pull-request; a person merges it, and signs the merge",
+  });
+}
+
+interface RolledBack {
+  readonly name: string;
+  readonly branch: string;
+  readonly to: string;
+  readonly commit: string;
+}
+
+async function tell(session: Session, { name, branch, to, commit }: RolledBack, { by, because }: Args): Promise<void> {
+  const why = because === undefined ? "" : `: ${because}`;
+  const message = `${by} rolled back to ${to.slice(0, 10)} on the branch ${branch}${why}`;
+  await (await session.store()).history.append([{ environment: name, type: "rolled-back", revision: commit, message }]);
+  session.decided.ring();
+}
+
+interface Proposing {
+  readonly name: string;
+  readonly branch: string;
+  readonly own: string;
+  readonly to: string;
+}
+
+async function propose(session: Session, { name, branch, own, to }: Proposing, signal: AbortSignal) {
+  const forge = await session.forge();
+  if (forge === undefined) return undefined;
+  const title = `Roll ${name} back to ${to.slice(0, 10)}`;
+  const body = `Gives the branch the content that it had at ${to}. Automatic sync applies it once it is merged.\n`;
+  const request = { title, body, labels: ["trueup", "rollback"], head: branch, base: own, reviewers: [] };
+  const { number, url } = await forge.open(request, signal);
+  return { number, url };
+}
