@@ -156,7 +156,7 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
     if (kind !== "github") return;
     const { data } = await github.as(tokens.owner, "GET", `/repos/${repository}/pulls?head=acme:${HEAD}&state=open`);
     expect(data).toHaveLength(1);
-  });
+  }, 120_000);
 
   it("drift that git cannot hold: said once, and no pull request", async () => {
     // In a merge patch null removes: a live null has no place in a layer.

@@ -24,8 +24,8 @@ describe("a GitHub App", () => {
     github = await githubWorld();
   });
   afterEach(() => {
-    expect(github.violations.splice(0)).toEqual([]);
     for (const list of [github.asked, github.credentials, github.instead]) list.length = 0;
+    expect(github.violations.splice(0)).toEqual([]);
   });
   afterAll(() => github.close());
 
@@ -109,7 +109,7 @@ describe("a GitHub App", () => {
     } finally {
       await world.close();
     }
-  });
+  }, 60_000);
 
   describe("as git's credential", () => {
     it.each([
