@@ -2,7 +2,6 @@ import type { JudgedGate } from "../core/gate.js";
 import type { Pointer } from "../core/pointer.js";
 import type { PromotionStep } from "../core/promotion.js";
 import type { Value } from "../core/value.js";
-import type { ReportedError } from "../reconcile/report.js";
 
 /** A setting that two renderings have differently, as it may be shown. */
 export interface Difference {
@@ -37,7 +36,6 @@ export interface HopReport {
   readonly pullRequest?: { readonly number: number; readonly url: string };
   /** What was done in this pass. */
   readonly did?: Exclude<PromotionStep, "nothing" | "wait">;
-  readonly error?: ReportedError;
 }
 
 export interface TravellingCommit {

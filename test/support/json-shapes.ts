@@ -113,6 +113,30 @@ const figures = {
 };
 const setting = { environment: z.string(), target: z.string(), path: pointer };
 
+const difference = {
+  ...{ target: z.string(), path: pointer, before: z.json(), after: z.json() },
+  sensitive: z.literal(true).optional(),
+};
+
+const pullRequest = z.strictObject({ number: z.int().min(1), url: z.string() }).optional();
+
+const hop = z.strictObject({
+  ...{ from: z.string(), to: z.string(), revision, reason: z.string().min(1) },
+  state: z.enum(["idle", "waiting", "blocked", "declined", "promoted"]),
+  since: z.iso.datetime().optional(),
+  wantedBy: z.string().optional(),
+  gates: z.array(
+    z.strictObject({
+      ...{ name: z.string(), reason: z.string() },
+      state: z.enum(["passed", "waived", "pending", "failed"]),
+    }),
+  ),
+  commits: z.array(z.strictObject({ id: revision.unwrap(), author: z.string(), subject: z.string() })),
+  changes: z.array(z.strictObject(difference)),
+  pullRequest,
+  did: z.enum(["open", "update", "merge", "block", "close", "forget", "declined"]).optional(),
+});
+
 export const shapes = {
   init: z.strictObject({
     ...version,
@@ -268,6 +292,30 @@ export const shapes = {
           )
           .min(1)
           .optional(),
+      }),
+    ),
+  }),
+  promote: z.strictObject({ ...version, hop, dryRun: z.boolean() }),
+  promotions: z.strictObject({
+    ...version,
+    hops: z.array(hop),
+    faults: z.array(z.strictObject({ environment: z.string(), error: errorShape })),
+  }),
+  rollback: z.strictObject({
+    ...version,
+    ...{ environment: z.string(), revision: revision.unwrap(), to: revision.unwrap() },
+    changes: z.array(z.strictObject(difference)),
+    ...{ commit: revision, branch: z.string().nullable(), pullRequest },
+  }),
+  compare: z.strictObject({
+    ...version,
+    relation: z.enum(["held", "ahead", "conflicting", "unrelated"]),
+    from: z.strictObject({ name: z.string(), revision: revision.unwrap() }),
+    to: z.strictObject({ name: z.string(), revision: revision.unwrap() }),
+    settings: z.array(
+      z.strictObject({
+        ...{ target: z.string(), path: pointer, from: z.json(), to: z.json(), promoted: z.json().optional() },
+        ...{ why: z.enum(["promotion", "overlay"]), sensitive: z.literal(true).optional() },
       }),
     ),
   }),
