@@ -7,6 +7,7 @@ import { SMTPServer } from "smtp-server";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { loadConfig } from "../../src/config/config.js";
 import { deliverNow } from "../../src/delivery/delivery.js";
+import { report } from "../../src/operations/report.js";
 import { scheduleReports, type ScheduledReports } from "../../src/server/scheduled-reports.js";
 import { type HttpSink, startSink } from "../support/http-sink.js";
 import { answer } from "../support/json-shapes.js";
@@ -117,10 +118,10 @@ const to = (path: string): Record<string, unknown>[] =>
     .map(({ body }) => JSON.parse(body) as Record<string, unknown>);
 
 describe("a report that is sent", () => {
-  const report = { cron: "0 7 * * 1", timezone: "Europe/Berlin" };
+  const weekly = { cron: "0 7 * * 1", timezone: "Europe/Berlin" };
 
   it("reaches each notifier in its form, past quiet hours, digests and conditions, and an incident beside it waits", async () => {
-    configure([{ ...report, to: ["hook", "chat", "mail", "issues"], file: "week.md" }]);
+    configure([{ ...weekly, to: ["hook", "chat", "mail", "issues"], file: "week.md" }]);
     await start();
     // Something that the digest collects: it is not sent with the report, and the report not with it.
     writeFileSync(join(world.root(), "app.env"), "WORKERS=2\n");
@@ -152,7 +153,7 @@ describe("a report that is sent", () => {
   it("is sent once, by whichever controller comes first, also where one starts again in the same minute", async () => {
     // The clock stands, so that the minute does not end in between.
     vi.useFakeTimers({ toFake: ["Date"], now: Math.floor(Date.now() / 60_000) * 60_000 + 1_000 });
-    configure([{ ...report, since: "1d", to: ["hook"] }]);
+    configure([{ ...weekly, since: "1d", to: ["hook"] }]);
     await start();
     await start();
     vi.setSystemTime(Date.now() + 60_000);
@@ -165,7 +166,7 @@ describe("a report that is sent", () => {
   });
 
   it("waits in the outbox for a receiver that is down, and comes with the same id after a restart", async () => {
-    configure([{ ...report, since: "2d", to: ["hook"] }]);
+    configure([{ ...weekly, since: "2d", to: ["hook"] }]);
     await start();
     isDown = true;
     await open.pass(DAY);
@@ -182,7 +183,7 @@ describe("a report that is sent", () => {
   });
 
   it("is made up for once, where its times came while no controller ran", async () => {
-    configure([{ ...report, since: "3d", to: ["hook"] }]);
+    configure([{ ...weekly, since: "3d", to: ["hook"] }]);
     await start();
     await deliver();
     expect(to("hook")).toEqual([]);
@@ -193,5 +194,29 @@ describe("a report that is sent", () => {
     await start();
     await deliver();
     expect(to("hook")).toMatchObject([{ kind: "report" }]);
+  });
+});
+
+describe("a report that a person sends", () => {
+  const send = (name: string) => {
+    const since = new Date(Date.now() - DAY).toISOString();
+    const context = { signal: open.session.stop, progress: () => undefined };
+    return report.run(open.session, { environments: ["prod"], since, to: name }, context);
+  };
+
+  it("goes out at once, and what goes wrong is told at once", async () => {
+    configure([], [{ kind: "pagerduty", name: "pager", routingKey: "k" }]);
+    const sent = await send("hook");
+    expect(to("hook")).toMatchObject([{ kind: "report", severity: "high", report: { to: sent.to } }]);
+    isDown = true;
+    await expect(send("hook")).rejects.toMatchObject({ code: "DELIVERY_FAILED" });
+    isDown = false;
+    await deliver();
+    expect(to("hook")).toHaveLength(2);
+    await expect(send("pager")).rejects.toMatchObject({
+      code: "USAGE",
+      message: expect.stringContaining("takes no reports") as string,
+    });
+    await expect(send("hok")).rejects.toMatchObject({ code: "USAGE", hint: expect.stringContaining("hook") as string });
   });
 });

@@ -16,6 +16,8 @@ import { table } from "../output/table.js";
 export interface ReportOptions {
   readonly since: string;
   readonly file?: string;
+  /** A notifier. */
+  readonly to?: string;
 }
 
 /** The verb alone also answers with a page. */
@@ -25,7 +27,7 @@ export interface ReportGlobals extends Omit<Globals, "output"> {
 
 export async function report(
   environments: readonly string[],
-  { since, file }: ReportOptions,
+  { since, file, to }: ReportOptions,
   { output, ...globals }: ReportGlobals,
 ): Promise<void> {
   const form = file === undefined ? undefined : formOf(file);
@@ -34,9 +36,11 @@ export async function report(
       hint: "end it in .html, .md or .json",
     });
   }
-  const args = { environments: [...environments], since: ago(since) };
+  const args = { environments: [...environments], since: ago(since), ...(to === undefined ? {} : { to }) };
   const answer = await ask(operation, args, { ...globals, output: output === "html" ? "table" : output });
-  if (file !== undefined && form !== undefined) return writeReport(file, reportText(answer, form));
+  if (file !== undefined && form !== undefined) await writeReport(file, reportText(answer, form));
+  // Whoever sends or writes it does not read it here.
+  if (file !== undefined || to !== undefined) return;
   if (output === "html") return write(reportHtml(answer));
   await print(output, { data: answer, table: () => text(answer), markdown: () => reportMarkdown(answer) });
 }
