@@ -137,7 +137,9 @@ export function describeNotifier(world: NotifierWorld): void {
 
     it("shows text from outside as text", async () => {
       const notifier = await open();
-      const hostile = incident({ target: HOSTILE, live: HOSTILE, rule: HOSTILE, note: `first\n\n${HOSTILE}` });
+      const changedBy = { by: HOSTILE, how: HOSTILE, certainty: "possible" } as const;
+      const texts = { target: HOSTILE, live: HOSTILE, rule: HOSTILE, note: `first\n\n${HOSTILE}` };
+      const hostile = incident({ ...texts, changedBy });
       await notifier.deliver(
         message({ title: `${HOSTILE}\r\nBcc: a@evil.example`, text: HOSTILE, incidents: [hostile] }),
         never,

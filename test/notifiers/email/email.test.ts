@@ -119,7 +119,8 @@ describe("email", () => {
 
   it("takes no header, element or link from outside", async () => {
     const box = await mailbox();
-    const hostile = incident({ target: HOSTILE, live: HOSTILE, note: "</code><script>" });
+    const changedBy = { by: HOSTILE, how: "</code>", certainty: "possible" } as const;
+    const hostile = incident({ changedBy, target: HOSTILE, live: HOSTILE, note: "</code><script>" });
     await deliver(box.port, {
       title: "drift\r\nBcc: thief@evil.example\n\nbody",
       text: HOSTILE,

@@ -106,7 +106,14 @@ describe("github-issue", () => {
 
   it("writes what comes from outside where GitHub neither calls people nor links nor formats", async () => {
     const notifier = await open(portOf(emulator));
-    const hostile = incident({ target: HOSTILE, live: "@octocat\n\n# head", rule: "</code>#1", note: "-->" });
+    const changedBy = { by: HOSTILE, how: "</code>", certainty: "possible" } as const;
+    const hostile = incident({
+      changedBy,
+      target: HOSTILE,
+      live: "@octocat\n\n# head",
+      rule: "</code>#1",
+      note: "-->",
+    });
     await notifier.deliver(message({ text: `${HOSTILE}\n\n@octocat </pre> #1`, incidents: [hostile] }), signal);
     const body = (await list(emulator, ""))[0]?.body ?? "";
     const outside = body.replaceAll(/<pre>[^<]*<\/pre>|<code>[^<]*<\/code>/g, "").replace(/<!-- [\w:-]+ -->$/, "");

@@ -101,7 +101,9 @@ describe("slack", () => {
 
   it("neither calls, links nor formats what comes from outside", async () => {
     const notifier = await bot(Number(new URL(emulator.url).port));
-    const hostile = incident({ path: HOSTILE, live: HOSTILE, desired: "<@U000000001>", rule: HOSTILE, note: HOSTILE });
+    const changedBy = { by: HOSTILE, how: HOSTILE, certainty: "possible" } as const;
+    const texts = { path: HOSTILE, live: HOSTILE, desired: "<@U000000001>", rule: HOSTILE, note: HOSTILE };
+    const hostile = incident({ ...texts, changedBy });
     await notifier.deliver(message({ title: HOSTILE, text: HOSTILE, incidents: [hostile] }), signal);
     const [one] = await messagesOf(emulator.url);
     // Plain text is not parsed; in mrkdwn every bracket of ours but the one link is an entity, and every span is closed.

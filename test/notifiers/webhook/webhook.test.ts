@@ -53,7 +53,10 @@ describe("webhook", () => {
 
   it("sends the documented shape, signed over id, time and body", async () => {
     const { port, requests } = await sink({ status: 204 });
-    const { note, ...shown } = incident({ live: 2n ** 60n });
+    const { note, ...shown } = incident({
+      live: 2n ** 60n,
+      changedBy: { by: "ana (psql)", at: "2026-01-02T03:04:01.000Z", how: "column updated_by", certainty: "likely" },
+    });
     expect(note).toBeUndefined();
     await (await open(port)).deliver(message({ incidents: [shown] }), signal);
     const [request] = requests;
