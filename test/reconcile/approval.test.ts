@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { approve, type ApproveReport } from "../../src/operations/approve.js";
 import { revert } from "../../src/operations/revert.js";
 import { status } from "../../src/operations/status.js";
+import { reconcileEnvironment, refresh } from "../../src/reconcile/environment.js";
 import type { TargetReport } from "../../src/reconcile/report.js";
 import { runController } from "../../src/reconcile/run.js";
 import type { Session } from "../../src/reconcile/session.js";
@@ -18,7 +19,7 @@ let name: string;
 let next = 0;
 
 beforeAll(async () => {
-  world = await support.makeWorld({ environments: Array.from({ length: 14 }, (_, index) => `e${index}`) });
+  world = await support.makeWorld({ environments: Array.from({ length: 16 }, (_, index) => `e${index}`) });
   session = world.open();
 });
 afterAll(() => world.close());
@@ -261,6 +262,15 @@ describe("a plan that needs an approval", () => {
     expect(done(support.targetOf(await support.syncNow(session, { environments, adopt: "live" })))).toEqual([
       "/app.env/A adopted",
     ]);
+  });
+
+  it("is not asked for where a person decided with these values in view, on the forge", async () => {
+    drift("A=9\nB=9\n");
+    const pass = { environment: name, branches: await refresh(session, session.stop), signal: session.stop };
+    const heal = ({ path }: { path: string }) => path === "/app.env/A";
+    const closed = { sync: false, confirm: false, heal, decided: true } as const;
+    expect(support.outcomes(await reconcileEnvironment(session, pass, closed))).toEqual(["/app.env/A healed"]);
+    expect(live()).toBe("A=1\nB=9\n");
   });
 
   it("is of `sync` where git waits for a person: no pass of the controller voids or writes it", async () => {
