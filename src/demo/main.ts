@@ -27,9 +27,9 @@ async function main(): Promise<void> {
   chapter(`A world under ${paths.root}`);
   const world = await openWorld(paths, say);
   let quiet = true;
-  const story = listen(({ environment, target, event }, message) => {
+  const story = listen(({ environment, target }, message) => {
     const words = [environment, target].filter((word) => typeof word === "string").join("/");
-    if (!quiet) say(`${words} ${paint("dim", typeof event === "string" ? event : "")} ${message}`);
+    if (!quiet) say(`${paint("dim", `${words}:`)} ${message}`);
   });
   const session = openSession({
     config: loadConfig(paths.config, process.env),
