@@ -77,6 +77,12 @@ function chosen({ hops, faults }: Hops, { from, to }: Args): Hop {
   const fault = faults.get(to);
   if (fault !== undefined) throw fault;
   const hop = hops.find((one) => one.to === to);
+  if (hop === undefined && hops.length > 0) {
+    throw new TrueupError("USAGE", `nothing is promoted into ${to}`, {
+      where: { file: "policies/promotion.yaml" },
+      hint: `its order has: ${hops.map((one) => `${one.from} → ${one.to}`).join(", ")}`,
+    });
+  }
   // Without a policy a person still can: by a pull request, in front of which nothing stands but what always does.
   if (hop === undefined) return { from, to, auto: false, merge: "pull-request", gates: [synced] };
   if (hop.from === from) return hop;

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { compareEnvironments } from "../../src/operations/compare.js";
 import { promote } from "../../src/operations/promote.js";
 import { promotions } from "../../src/operations/promotions.js";
@@ -9,6 +9,7 @@ import type { HopReport } from "../../src/promotion/report.js";
 import { tendPromotions, type TendMemory } from "../../src/promotion/tend.js";
 import { refresh } from "../../src/reconcile/environment.js";
 import type { Session } from "../../src/reconcile/session.js";
+import { postgresUnavailable, startPostgres } from "../support/postgres.js";
 import { cycle, eventList, makeWorld, type World } from "../support/world.js";
 
 const ENVIRONMENTS = ["dev", "staging", "prod"] as const;
@@ -17,12 +18,24 @@ const SETTINGS = ["a", "b", "c", "d", "e", "f", "g", "h"];
 // Each pass is some dozen git processes: on a busy machine that takes its time.
 vi.setConfig({ testTimeout: 120_000 });
 
+/** A store that is made in milliseconds; without a server, the embedded one. */
+let server: Awaited<ReturnType<typeof startPostgres>> | undefined;
+beforeAll(async () => {
+  if (postgresUnavailable === undefined) server = await startPostgres();
+});
+afterAll(() => server?.close());
+
 let world: World;
 let session: Session;
 let memory: TendMemory;
 
 beforeEach(async () => {
-  world = await makeWorld({ environments: ENVIRONMENTS, forge: { kind: "local" } });
+  const store = await server?.newDatabase();
+  world = await makeWorld({
+    environments: ENVIRONMENTS,
+    forge: { kind: "local" },
+    ...(store === undefined ? {} : { store }),
+  });
   memory = { runs: new Map(), faults: new Map() };
   const first = await world.commit(
     {
