@@ -16,7 +16,8 @@ export interface CandidateRequest {
 
 /** What bringing a revision into a branch would come to. */
 export type Candidate =
-  | { readonly relation: "held" }
+  /** `byContent`: not by ancestry; whoever notes that, counts from here the next time. */
+  | { readonly relation: "held"; readonly byContent: boolean }
   | {
       readonly relation: "ahead";
       /** What the branch would point to: the revision itself, or a merge of it that nobody but the mirror knows yet. */
@@ -42,7 +43,7 @@ export async function candidateOf(
   { from, to, revision, tip, recorded }: CandidateRequest,
   signal: AbortSignal,
 ): Promise<Candidate> {
-  if (revision === tip) return { relation: "held" };
+  if (revision === tip) return { relation: "held", byContent: false };
   const ancestor = await lineage.base(tip, revision, signal);
   if (ancestor === undefined) return { relation: "unrelated" };
   // The branch has nothing of its own: it follows.
@@ -56,13 +57,15 @@ export async function candidateOf(
   const foreign = new Set(ours.map(({ id }) => id));
   const held = heldRevision({ own, isInSource: (id) => !foreign.has(id), recorded });
   const base = held ?? ancestor;
-  if (base === revision || (await lineage.base(base, revision, signal)) === revision) return { relation: "held" };
+  if (base === revision || (await lineage.base(base, revision, signal)) === revision) {
+    return { relation: "held", byContent: false };
+  }
   const merged = await lineage.merge({ ours: tip, theirs: revision, ...(base === ancestor ? {} : { base }) }, signal);
   if (merged.conflicts.length > 0) {
     return { relation: "conflicting", conflicts: merged.conflicts, hotfixes: own.filter(isHotfix) };
   }
   const [last] = own;
-  if (last?.tree === merged.tree) return { relation: "held" };
+  if (last?.tree === merged.tree) return { relation: "held", byContent: true };
   const [newest] = await lineage.commits({ to: revision, limit: 1 }, signal);
   const commit = await lineage.write(
     {

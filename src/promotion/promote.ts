@@ -17,6 +17,7 @@ import { hopReport, reasonOf } from "./words.js";
  */
 export async function tendHop(pass: HopPass): Promise<HopReport> {
   const first = await lookAtHop(pass);
+  await noteContent(pass, first);
   if (first.step === "nothing" || isQuiet(pass.known, first)) return hopReport(pass.hop, first, pass.known);
   const { session, hop } = pass;
   const lease = { environment: `promotion/${hop.to}`, patience: pass.wish === undefined ? 0 : PATIENCE };
@@ -29,6 +30,16 @@ export async function tendHop(pass: HopPass): Promise<HopReport> {
   });
   if (done.held) return done.result;
   throw new TrueupError("STORE_BUSY", `${done.by} is promoting into ${hop.to}`, { hint: "the next pass looks again" });
+}
+
+/**
+ * Both sides came to the same by themselves, as after a back-port: noted, so that a later change back is a hotfix, and not
+ * what a promotion was to bring.
+ */
+async function noteContent({ session, hop, known }: HopPass, { candidate, tip, revision }: HopLook): Promise<void> {
+  if (candidate.relation !== "held" || !candidate.byContent || known !== undefined) return;
+  const { promotions } = await session.store();
+  await promotions.save(hop.to, { arrival: { commit: tip, revision }, events: [] });
 }
 
 /** How long a person waits for another controller, in milliseconds. */
@@ -158,12 +169,16 @@ async function end(pass: HopPass, look: HopLook): Promise<void> {
   const commit = await arrivalOf(pass, look);
   const who = pull?.decidedBy === undefined ? by(pass) : ` (merged by ${pull.decidedBy})`;
   const message = `promoted ${known.revision.slice(0, 10)} of ${hop.from}${who}`;
-  const arrival = commit === undefined ? undefined : { commit, revision: known.revision };
+  const arrival = commit === undefined ? undefined : { commit, revision };
   await forget(pass, arrival, event(pass, "promoted", message, revision));
 }
 
 /** The commit of the environment's own branch that brought it, where ancestry does not tell: a forge may squash or rebase. */
-async function arrivalOf({ session, known, signal }: HopPass, { tip }: HopLook): Promise<string | undefined> {
+async function arrivalOf(
+  { session, known, signal }: HopPass,
+  { tip, candidate }: HopLook,
+): Promise<string | undefined> {
+  if (candidate.relation === "held" && candidate.byContent) return tip;
   if (known?.commit === undefined || known.commit === tip) return undefined;
   const { lineage } = await session.source();
   const [made] = await lineage.commits({ to: known.commit, limit: 1 }, signal);

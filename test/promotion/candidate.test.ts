@@ -67,7 +67,7 @@ describe("bringing a revision into a branch", () => {
     expect(found).toMatchObject({ relation: "ahead", commit: revision, rolledBack: false });
     expect(found.relation === "ahead" && found.commits.map(({ id }) => id)).toEqual([revision]);
     await promoted();
-    expect(await promote()).toEqual({ relation: "held" });
+    expect(await promote()).toEqual({ relation: "held", byContent: false });
   });
 
   it("keeps a hotfix, in a merge that names the revision, the same one however often it is made", async () => {
@@ -102,7 +102,7 @@ describe("bringing a revision into a branch", () => {
   it("holds what both sides came to by themselves", async () => {
     await commit("prod", { a: 1 });
     await commit("dev", { a: 1 }, "the same, another way");
-    expect(await promote()).toEqual({ relation: "held" });
+    expect(await promote()).toEqual({ relation: "held", byContent: true });
   });
 
   it("brings all of a later revision after a roll-back, and says of the one that was taken back that it was", async () => {
@@ -116,7 +116,7 @@ describe("bringing a revision into a branch", () => {
       { a: 1, h: 9 },
       `back\n\nTrueup-Rolled-Back-To: ${await repository.git("rev-parse", "prod^")}`,
     );
-    expect(await promote(good)).toEqual({ relation: "held" });
+    expect(await promote(good)).toEqual({ relation: "held", byContent: false });
     expect(await promote(bad)).toMatchObject({ relation: "ahead", rolledBack: true });
     await commit("dev", { a: 1, b: 2, c: 3 }, "with the remedy");
     expect(await promote()).toMatchObject({ relation: "ahead", rolledBack: false });
@@ -127,7 +127,7 @@ describe("bringing a revision into a branch", () => {
     const older = await commit("dev", { a: 1 });
     await commit("dev", { a: 1, b: 2 });
     expect(await promoted(older)).toEqual({ a: 1 });
-    expect(await promote(older)).toEqual({ relation: "held" });
+    expect(await promote(older)).toEqual({ relation: "held", byContent: false });
     expect(await promoted()).toEqual({ a: 1, b: 2 });
   });
 
