@@ -41,7 +41,7 @@ export function sampled<T>(arbitrary: fc.Arbitrary<T>): T {
 let drawn = 0;
 
 /** As which texts a secret would give itself away, each with the name of its form. */
-export function formsOf(secret: string): ReadonlyMap<string, string> {
+function formsOf(secret: string): ReadonlyMap<string, string> {
   const forms = new Map<string, string>();
   const add = (text: string, form: string): void => {
     if (text.length >= SHORTEST) forms.set(text, form);
