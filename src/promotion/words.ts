@@ -5,7 +5,7 @@ import type { KeptPromotion } from "./promotion-desk.js";
 import type { HopReport, PromotionState } from "./report.js";
 
 /** How a hop stands, in a word. */
-export function stateOf({ step, candidate, wanted }: HopLook): PromotionState {
+function stateOf({ step, candidate, wanted }: HopLook): PromotionState {
   if (step === "merge" || (candidate.relation === "held" && (step === "forget" || step === "close"))) return "promoted";
   if (step === "block" || step === "declined") return step === "block" ? "blocked" : "declined";
   return wanted && candidate.relation === "ahead" ? "waiting" : "idle";
