@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
-import { synced } from "../promotion/gates/synced.js";
 import { type Hops, hopsOf } from "../promotion/hops.js";
 import { type HopPass, lookAtHop } from "../promotion/look.js";
-import type { Hop } from "../promotion/policy.js";
+import { bareHop, type Hop } from "../promotion/policy.js";
 import { loadPromotions } from "../promotion/promotion-desk.js";
 import { tendHop } from "../promotion/promote.js";
 import type { HopReport } from "../promotion/report.js";
@@ -46,7 +45,7 @@ export const promote: Operation<Args, PromoteReport> = {
     const revision = await revisionOf(session, args, tipOf(session, hop.from, branches), signal);
     const { by, merge, dryRun } = args;
     const pass: HopPass = { session, hop, branches, known, wish: { revision, by, merge }, signal };
-    if (dryRun) return { schemaVersion: 1, hop: hopReport(hop, await lookAtHop(pass), known), dryRun };
+    if (dryRun) return { schemaVersion: 1, hop: hopReport(pass, await lookAtHop(pass), known), dryRun };
     await decide(session, hop, { ...args, revision });
     const report = await tendHop(pass);
     if (report.did !== "open" || !merge) return { schemaVersion: 1, hop: report, dryRun };
@@ -83,8 +82,7 @@ function chosen({ hops, faults }: Hops, { from, to }: Args): Hop {
       hint: `its order has: ${hops.map((one) => `${one.from} → ${one.to}`).join(", ")}`,
     });
   }
-  // Without a policy a person still can: by a pull request, in front of which nothing stands but what always does.
-  if (hop === undefined) return { from, to, auto: false, merge: "pull-request", gates: [synced] };
+  if (hop === undefined) return bareHop(from, to);
   if (hop.from === from) return hop;
   throw new TrueupError("USAGE", `${to} is promoted from ${hop.from}, not from ${from}`, {
     where: { file: "policies/promotion.yaml" },

@@ -30,8 +30,8 @@ export const promotions: Operation<Record<string, never>, PromotionsReport> = {
     for (const hop of hops) {
       const known = kept.get(hop.to);
       try {
-        const look = await lookAtHop({ session, hop, branches, known, signal });
-        reports.push(hopReport(hop, look, known));
+        const pass = { session, hop, branches, known, signal };
+        reports.push(hopReport(pass, await lookAtHop(pass), known));
       } catch (error) {
         signal.throwIfAborted();
         failed.set(hop.to, asTrueupError(error));

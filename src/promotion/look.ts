@@ -22,6 +22,8 @@ export interface HopPass {
   readonly known: KeptPromotion | undefined;
   /** What a person asks for now. */
   readonly wish?: Wish;
+  /** The order no longer has it: what is under way ends. */
+  readonly over?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -49,6 +51,7 @@ export interface HopLook {
 
 export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   const { session, hop, branches, known, wish, signal } = pass;
+  if (pass.over === true) return lookAtEnd(pass);
   const tip = tipOf(session, hop.to, branches);
   const newest = tipOf(session, hop.from, branches);
   const asked = wish?.revision ?? (known?.wantedBy === undefined ? undefined : known.revision);
@@ -74,6 +77,20 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
     gates: direct && hop.merge !== "direct" && !auto ? "pending" : together(gates),
   });
   return { tip, revision, wanted: isWanted, candidate, gates, changes, forge, pull, step };
+}
+
+async function lookAtEnd(pass: HopPass): Promise<HopLook> {
+  const { session, hop, branches, known } = pass;
+  const tip = tipOf(session, hop.to, branches);
+  const candidate = { relation: "held", byContent: false } as const;
+  const forge = await session.forge();
+  const pull = await pullOf(pass, { forge, candidate });
+  const step = promotionStep({
+    ...{ wanted: undefined, tip, relation: candidate.relation, gates: "pending", merge: "pull-request", auto: false },
+    ...{ known, pull: stateOf(pull, known) },
+  });
+  const revision = known?.revision ?? tip;
+  return { tip, revision, wanted: false, candidate, gates: [], changes: [], forge, pull, step };
 }
 
 async function pullOf(

@@ -29,6 +29,11 @@ export interface Hop {
   readonly gates: readonly Gate[];
 }
 
+/** Where no policy says anything: by a person, a pull request, and nothing in front of it but what always is. */
+export function bareHop(from: string, to: string): Hop {
+  return { from, to, auto: false, merge: "pull-request", gates: [synced] };
+}
+
 export interface PromotionPolicy {
   readonly order: readonly string[];
   readonly hops: readonly Hop[];

@@ -18,7 +18,7 @@ import { hopReport, reasonOf } from "./words.js";
 export async function tendHop(pass: HopPass): Promise<HopReport> {
   const first = await lookAtHop(pass);
   await noteContent(pass, first);
-  if (first.step === "nothing" || isQuiet(pass.known, first)) return hopReport(pass.hop, first, pass.known);
+  if (first.step === "nothing" || isQuiet(pass.known, first)) return hopReport(pass, first, pass.known);
   const { session, hop } = pass;
   const lease = { environment: `promotion/${hop.to}`, patience: pass.wish === undefined ? 0 : PATIENCE };
   const done = await withLease(session, lease, async () => {
@@ -26,7 +26,7 @@ export async function tendHop(pass: HopPass): Promise<HopReport> {
     const fresh = { ...pass, known };
     const look = isSame(known, pass.known) ? first : await lookAtHop(fresh);
     await act(fresh, look);
-    return hopReport(hop, look, (await loadPromotions(session)).get(hop.to));
+    return hopReport(pass, look, (await loadPromotions(session)).get(hop.to));
   });
   if (done.held) return done.result;
   throw new TrueupError("STORE_BUSY", `${done.by} is promoting into ${hop.to}`, { hint: "the next pass looks again" });
@@ -152,9 +152,9 @@ async function tell(pass: HopPass, look: HopLook): Promise<void> {
 
 /** The promotion arrived, or is over without. */
 async function end(pass: HopPass, look: HopLook): Promise<void> {
-  const { hop, known, signal } = pass;
+  const { hop, known, over, signal } = pass;
   const { candidate, forge, pull, revision } = look;
-  const arrived = candidate.relation === "held" && known !== undefined;
+  const arrived = candidate.relation === "held" && known !== undefined && over !== true;
   if (pull?.state === "open") {
     if (known !== undefined) await keep(pass, { ...known, closing: true });
     await forge?.update(
@@ -186,12 +186,12 @@ async function arrivalOf(
   return own.find(({ tree }) => tree === made?.tree)?.id;
 }
 
-function keptOf({ known, wish }: HopPass, look: HopLook): KeptPromotion {
+function keptOf({ hop, known, wish }: HopPass, look: HopLook): KeptPromotion {
   const { revision, tip, candidate } = look;
   const isKnown = known?.revision === revision;
   const wantedBy = wish?.by ?? (isKnown ? known.wantedBy : undefined);
   return {
-    ...{ revision, onto: tip, closing: false, told: toldOf(look) },
+    ...{ from: hop.from, revision, onto: tip, closing: false, told: toldOf(look) },
     since: (isKnown ? known.since : undefined) ?? new Date().toISOString(),
     ...(wantedBy === undefined ? {} : { wantedBy }),
     ...(candidate.relation === "ahead" ? { commit: candidate.commit } : {}),

@@ -5,6 +5,7 @@ import type { Session } from "../reconcile/session.js";
 
 /** What the store keeps of a promotion that is under way. */
 export interface KeptPromotion extends Promotion {
+  readonly from: string;
   /** ISO 8601: since when this revision is under way. */
   readonly since: string;
   /** Who asked for it; absent: the policy did. */

@@ -3,9 +3,9 @@ import { tipOf } from "../reconcile/desired.js";
 import type { Session } from "../reconcile/session.js";
 import { sourceFacts } from "./facts.js";
 import { hopsOf } from "./hops.js";
-import { loadPromotions, promotionBranch } from "./promotion-desk.js";
+import { type KeptPromotion, loadPromotions, promotionBranch } from "./promotion-desk.js";
 import { tendHop } from "./promote.js";
-import type { Hop } from "./policy.js";
+import { bareHop, type Hop } from "./policy.js";
 import type { HopReport } from "./report.js";
 
 /** What a controller remembers between its passes, so that an idle one writes nothing. */
@@ -39,11 +39,12 @@ export async function tendPromotions(
   for (const name of ordered) await noteRun(session, memory, { name, branches, signal });
   for (const [name, fault] of faults) tellFault(session, memory, name, fault);
   const reports: HopReport[] = [];
-  for (const hop of [...hops, ...retired(hops, kept, session)]) {
+  const tended: readonly Tended[] = [...hops.map((hop) => ({ hop, over: false })), ...others(hops, kept, session)];
+  for (const { hop, over } of tended) {
     const known = kept.get(hop.to);
     if (!hop.auto && known === undefined) continue;
     try {
-      reports.push(await tendHop({ session, hop, branches, known, signal }));
+      reports.push(await tendHop({ session, hop, over, branches, known, signal }));
       memory.faults.delete(hop.to);
     } catch (error) {
       signal.throwIfAborted();
@@ -53,18 +54,23 @@ export async function tendPromotions(
   return reports;
 }
 
-/** Promotions under way into environments that the order no longer has: they end, and their pull requests are closed. */
-function retired(
+interface Tended {
+  readonly hop: Hop;
+  readonly over: boolean;
+}
+
+/** Promotions under way into environments of which no order says anything: a person's goes on where no policy is at all; others end. */
+function others(
   hops: readonly Hop[],
-  kept: ReadonlyMap<string, { wantedBy?: string }>,
-  { config }: Session,
-): readonly Hop[] {
+  kept: ReadonlyMap<string, KeptPromotion>,
+  { config: { environments } }: Session,
+): readonly Tended[] {
   const names = new Set(hops.map(({ to }) => to));
-  return [...kept].flatMap(([to, { wantedBy }]) =>
-    names.has(to) || wantedBy !== undefined || !config.environments.has(to)
-      ? []
-      : [{ from: to, to, auto: false, merge: "pull-request" as const, gates: [] }],
-  );
+  return [...kept].flatMap(([to, { from, wantedBy }]) => {
+    if (names.has(to) || !environments.has(to)) return [];
+    const goesOn = hops.length === 0 && wantedBy !== undefined && environments.has(from);
+    return [{ hop: bareHop(from, to), over: !goesOn }];
+  });
 }
 
 interface Noting {

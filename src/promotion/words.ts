@@ -1,11 +1,12 @@
 import type { JudgedGate } from "../core/gate.js";
-import type { HopLook } from "./look.js";
+import type { HopLook, HopPass } from "./look.js";
 import type { Hop } from "./policy.js";
 import type { KeptPromotion } from "./promotion-desk.js";
 import type { HopReport, PromotionState } from "./report.js";
 
 /** How a hop stands, in a word. */
-function stateOf({ step, candidate, wanted }: HopLook): PromotionState {
+function stateOf({ step, candidate, wanted }: HopLook, over: boolean): PromotionState {
+  if (over) return "idle";
   if (step === "merge" || (candidate.relation === "held" && (step === "forget" || step === "close"))) return "promoted";
   if (step === "block" || step === "declined") return step === "block" ? "blocked" : "declined";
   return wanted && candidate.relation === "ahead" ? "waiting" : "idle";
@@ -48,21 +49,21 @@ function gateText({ name, state, reason }: JudgedGate): string {
 const MOST_COMMITS = 50;
 
 /** @param known what the store has of it now */
-export function hopReport(hop: Hop, look: HopLook, known: KeptPromotion | undefined): HopReport {
+export function hopReport({ hop, over = false }: HopPass, look: HopLook, known: KeptPromotion | undefined): HopReport {
   const { candidate, wanted, revision, gates, changes, pull, step } = look;
   const open = pull?.state === "open" ? { number: pull.number, url: pull.url } : known?.pullRequest;
-  const over = step === "merge" || step === "close" || step === "forget" || step === "declined";
+  const isDone = step === "merge" || step === "close" || step === "forget" || step === "declined";
   const commits = candidate.relation === "ahead" ? candidate.commits.slice(0, MOST_COMMITS) : [];
   return {
-    ...{ from: hop.from, to: hop.to, state: stateOf(look) },
+    ...{ from: hop.from, to: hop.to, state: stateOf(look, over) },
     revision: candidate.relation === "held" && !wanted ? null : revision,
-    reason: reasonOf(hop, look),
+    reason: over ? `nothing is promoted into ${hop.to} any more` : reasonOf(hop, look),
     ...(known === undefined ? {} : { since: known.since }),
     ...(known?.wantedBy === undefined ? {} : { wantedBy: known.wantedBy }),
     gates,
     commits: commits.map(({ id, author, subject }) => ({ id, author, subject })),
     changes,
-    ...(open === undefined || over ? {} : { pullRequest: open }),
+    ...(open === undefined || isDone ? {} : { pullRequest: open }),
     ...(step === "nothing" || step === "wait" ? {} : { did: step }),
   };
 }

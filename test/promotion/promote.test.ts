@@ -283,6 +283,30 @@ describe("promotion by a person", () => {
     expect(await (await session.store()).pullRequests.get(1)).toMatchObject({ state: "merged" });
   });
 
+  it("an environment that is taken out of the order has its pull request closed, with a note", async () => {
+    await set("staging", { a: 1 });
+    await cycle(session, "staging");
+    await ask({ from: "staging", to: "prod" });
+    await world.commit({ "policies/promotion.yaml": "order: [dev, staging]\n" }, { branch: "prod" });
+    const { prod } = await pass();
+    expect(prod).toMatchObject({ state: "idle", did: "close" });
+    expect(await (await session.store()).pullRequests.get(1)).toMatchObject({ state: "closed" });
+    expect((await pass())["prod"]).toBeUndefined();
+    expect(await happened("prod")).toContain("promotion-over: nothing is to be promoted any more");
+  });
+
+  it("goes without any policy, where a person asks, and ends when it was merged by hand", async () => {
+    for (const branch of ENVIRONMENTS) await world.commit({ "policies/promotion.yaml": null }, { branch });
+    await set("staging", { a: 1 });
+    await cycle(session, "staging");
+    expect((await ask({ from: "staging", to: "prod" })).hop).toMatchObject({ state: "waiting", did: "open" });
+    expect((await pass())["prod"]).toMatchObject({ state: "waiting" });
+    await world.repository.git("checkout", "--quiet", "prod");
+    await world.repository.git("merge", "--quiet", "--no-edit", "trueup/promote/prod");
+    expect((await pass())["prod"]).toMatchObject({ state: "promoted" });
+    expect(await (await session.store()).promotions.load()).toEqual(new Map());
+  });
+
   it("merged by hand, squashed: it has arrived, and does not come again over a later hotfix", async () => {
     await set("staging", { a: 1 });
     await cycle(session, "staging");
