@@ -44,19 +44,23 @@ export function hiddenText(file: string, text: string, target: Target): string |
 }
 
 /**
- * The error of a live system, without its words where they hold a sensitive value of these documents: a trigger may quote a
- * whole row. What is shorter than a word stands in many messages by chance, and gives nothing away there.
+ * Gives the error of a live system without its words where they hold a sensitive value of these documents: a trigger may quote a
+ * whole row. What is shorter than a word stands in many messages by chance, and gives nothing away there. The documents are
+ * looked through once, whatever the number of errors.
  */
-export function discreet(error: TrueupError, target: Target, documents: readonly Document[]): TrueupError {
-  const said = `${error.message}\n${error.hint ?? ""}`;
-  const isRevealing = documents.some((document) =>
-    hiddenPaths(document, [], target).some((path) => textsAt(document, path).some((text) => said.includes(text))),
-  );
-  if (!isRevealing) return error;
-  return new TrueupError(error.code, "the live system refused it, in words that hold a sensitive value", {
-    where: error.where,
-    hint: "its own log says more",
-  });
+export function discretion(target: Target, documents: readonly Document[]): (error: TrueupError) => TrueupError {
+  let texts: readonly string[] | undefined;
+  return (error) => {
+    texts ??= documents.flatMap((document) =>
+      hiddenPaths(document, [], target).flatMap((path) => textsAt(document, path)),
+    );
+    const said = `${error.message}\n${error.hint ?? ""}`;
+    if (!texts.some((text) => said.includes(text))) return error;
+    return new TrueupError(error.code, "the live system refused it, in words that hold a sensitive value", {
+      where: error.where,
+      hint: "its own log says more",
+    });
+  };
 }
 
 const SHORTEST = 6;

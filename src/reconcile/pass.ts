@@ -2,7 +2,7 @@ import { type ErrorCode, formatPlace, TrueupError } from "../core/errors.js";
 import type { ReadyTarget, RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
 import type { Hold, TargetRecord } from "../store/store.js";
 import type { Target } from "../targets/target.js";
-import { discreet } from "./hidden.js";
+import { discretion } from "./hidden.js";
 import { reported } from "./judge.js";
 import { type Look, look, type Memory } from "./look.js";
 import { reportError, type TargetReport, type TargetState } from "./report.js";
@@ -69,7 +69,7 @@ export function isFaultOfGit({ code }: TrueupError): boolean {
 /** The report of a target about which nothing can be said. */
 export function broken(target: RenderedTarget, error: unknown): TargetReport {
   const fault = asTrueupError(error);
-  const known = "error" in target ? fault : discreet(fault, target, [target.document]);
+  const known = "error" in target ? fault : discretion(target, [target.document])(fault);
   return {
     name: target.name,
     kind: target.kindName,

@@ -6,7 +6,7 @@ import { bounded } from "../lib/timeout.js";
 import type { ReadyTarget } from "../render/rendered.js";
 import type { Target } from "../targets/target.js";
 import { attributed } from "./attribute.js";
-import { discreet } from "./hidden.js";
+import { discretion } from "./hidden.js";
 import { type Memo, reported } from "./judge.js";
 import { flappingAfterHeals } from "./flapping.js";
 import type { Look, Memory } from "./look.js";
@@ -42,7 +42,7 @@ export async function writePlan(
   }).finally(stop.release);
   const after = memoryWith(pass, { target, memory, plan, outcomes });
   const written = new Map(seen.judged.map((judged) => [judged.finding.path, reported(judged, hash)]));
-  const discreetly = (error: TrueupError) => discreet(error, target, [target.document, seen.observation.document]);
+  const discreetly = discretion(target, [target.document, seen.observation.document]);
   const news = outcomes.map((outcome) => reportedOutcome(outcome, written, discreetly));
   try {
     // Set is not in effect: what the target says now is its state.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TrueupError } from "../../src/core/errors.js";
 import { pointerGlobs } from "../../src/lib/glob.js";
-import { discreet, hiddenText } from "../../src/reconcile/hidden.js";
+import { discretion, hiddenText } from "../../src/reconcile/hidden.js";
 import { targetKinds } from "../../src/targets/registry.js";
 
 const files = targetKinds.find(({ kind }) => kind === "files");
@@ -63,7 +63,7 @@ describe("the words of a live system", () => {
 
   it("are left out where they hold a sensitive value, as it is or as JSON writes it", () => {
     for (const words of ['the row {"pin": "a \\"b\\" c"} is bad', 'bad: a "b" c', "no second here"]) {
-      expect(discreet(refusal(words), target, documents)).toMatchObject({
+      expect(discretion(target, documents)(refusal(words))).toMatchObject({
         code: "WRITE_FAILED",
         message: "the live system refused it, in words that hold a sensitive value",
       });
@@ -72,6 +72,6 @@ describe("the words of a live system", () => {
 
   it("are kept otherwise, also where a secret is as short as 1", () => {
     const error = refusal("value 1 of 127.0.0.1 is longer than a word");
-    expect(discreet(error, target, documents)).toBe(error);
+    expect(discretion(target, documents)(error)).toBe(error);
   });
 });
