@@ -33,6 +33,8 @@ export interface TargetStatus {
   readonly pendingRestart?: readonly string[];
   /** The drift pull request that is open; `url` where it has a page. */
   readonly pullRequest?: { readonly number: number; readonly branch: string; readonly url?: string };
+  /** Why drift that the policy would propose is not. */
+  readonly unproposable?: string;
   readonly error?: ReportedError;
   readonly refused?: ReportedError;
   /** Those for which the policy asks for an approval, as the last pass found them. */
@@ -68,10 +70,13 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
             if (known === undefined) return [];
             const { name: target, kind, state, findings, pendingRestart, error, refused, plans } = known;
             const held = findings.filter(({ restrained }) => restrained === "held").length;
-            const pullRequest = openPullRequest(name, target, proposals.get(target));
+            const proposal = readProposal(proposals.get(target));
+            const pullRequest = openPullRequest(name, target, proposal);
+            const unproposable = held < findings.length ? proposal?.stuck?.reason : undefined;
             const rest = {
               ...(held > 0 && { held }),
               ...(pullRequest && { pullRequest }),
+              ...(unproposable !== undefined && { unproposable }),
               ...(pendingRestart && { pendingRestart }),
               ...(error && { error }),
               ...(refused && { refused }),
@@ -110,9 +115,9 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
 function openPullRequest(
   environment: string,
   target: string,
-  proposal: string | undefined,
+  proposal: ReturnType<typeof readProposal>,
 ): TargetStatus["pullRequest"] {
-  const { number, url = "", closing = true } = readProposal(proposal) ?? {};
+  const { number, url = "", closing = true } = proposal ?? {};
   if (number === undefined || closing) return undefined;
   return { number, branch: headOf(environment, target), ...(URL.canParse(url) && { url }) };
 }

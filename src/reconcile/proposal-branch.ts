@@ -38,7 +38,7 @@ export async function put(
   if (files.size === 0) {
     if (pull !== undefined) await forge.update(pull.number, { comment: UNWRITABLE, close: true }, signal);
     await clearBranch(pass, { head: desk.head, left: desk.known?.commit });
-    const reasons = left.map(({ path, reason }) => `${path}: ${reason}`);
+    const reasons = left.map(({ path, reason }) => (reason.startsWith(path) ? reason : `${path}: ${reason}`));
     const reason = `nothing of the drift can be written into git: ${reasons.join("; ")}`;
     const stuck = { drift: markerOf(drift), revision, reason };
     return desk.keep({ ...kept, stuck, closing: true }, { type: "unproposable", message: reason });

@@ -75,6 +75,8 @@ export interface Weighed {
   readonly forge: Forge;
   readonly drift: Proposed;
   readonly proposable: readonly ReportedFinding[];
+  /** All of the target now. */
+  readonly findings: readonly ReportedFinding[];
   readonly pull: PullRequest | undefined;
   readonly step: Exclude<ProposalStep, { readonly do: "nothing" }> | { readonly do: "heed"; readonly heard: Heard };
 }

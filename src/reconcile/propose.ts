@@ -85,7 +85,7 @@ async function weigh(
   const state: PullRequestState = pull?.state ?? "absent";
   const mergeSeen = known !== undefined && known.base !== environment.revision;
   const step = proposalStep({ drift, known, state, mergeSeen });
-  const weighed = { desk, forge, drift, proposable, pull };
+  const weighed = { desk, forge, drift, proposable, pull, findings: report.findings };
   // What people ask for comes first: it may change what is to be proposed.
   const heard = await hear({ forge, pull, known, findings: report.findings }, pass.signal);
   if (heard !== undefined) return { ...weighed, step: { do: "heed", heard } };
@@ -114,7 +114,8 @@ function own(found: PullRequest | undefined, known: Kept | undefined): PullReque
   return isKnown ? found : undefined;
 }
 
-const GONE = "Nothing is left to decide here: the drift is gone, or a hold or another policy has taken it over.";
+const GONE = "Nothing is left to decide here: the drift is gone.";
+const TAKEN = "Nothing is left to decide here: a hold, a guard or another policy has taken the drift over.";
 const IN_GIT = "Git says the same as this pull request now: nothing is left to merge.";
 
 async function carryOut(pass: TargetPass, target: ReadyTarget, weighed: Weighed): Promise<Reversion | undefined> {
@@ -128,13 +129,18 @@ async function carryOut(pass: TargetPass, target: ReadyTarget, weighed: Weighed)
     case "close": {
       const merged = await isInGit(pass, known);
       if (known !== undefined) await desk.keep({ ...known, closing: true });
-      const closing = { comment: merged ? IN_GIT : GONE, close: true, ...(merged && { merged }) } as const;
+      const taken = isTaken(weighed);
+      const closing = {
+        comment: merged ? IN_GIT : taken ? TAKEN : GONE,
+        close: true,
+        ...(merged && { merged }),
+      } as const;
       if (pull !== undefined) await forge.update(pull.number, closing, pass.signal);
       const left = known === undefined ? await ownTip(pass, desk.head) : known.commit;
       await clearBranch(pass, { head: desk.head, left });
       const url = pull?.url ?? "";
       if (merged) await desk.forget({ type: "proposal-merged", message: `git says what ${url} proposed: closed it` });
-      else await desk.forget({ type: "proposal-closed", message: `the drift is gone: closed the pull request ${url}` });
+      else await desk.forget({ type: "proposal-closed", message: `${whyOver(taken)}: closed the pull request ${url}` });
       return undefined;
     }
     case "forget":
@@ -148,14 +154,24 @@ async function carryOut(pass: TargetPass, target: ReadyTarget, weighed: Weighed)
   }
 }
 
-function endOf({ desk, pull }: Weighed) {
+/** Whether what was proposed has drifted still, and is only no more to be proposed. */
+function isTaken({ desk, findings }: Weighed): boolean {
+  return findings.some(({ path }) => Object.hasOwn(desk.known?.settings ?? {}, path));
+}
+
+function whyOver(taken: boolean): string {
+  return taken ? "a hold, a guard or another policy has taken the drift over" : "the drift is gone";
+}
+
+function endOf(weighed: Weighed) {
+  const { desk, pull } = weighed;
   if (pull?.state === "merged") {
     const by = pull.decidedBy === undefined ? "" : ` by ${pull.decidedBy}`;
     return { type: "proposal-merged", message: `${pull.url} was merged${by}` };
   }
   // Of what was never opened there is nothing to tell.
   if (desk.known?.number === undefined) return undefined;
-  return { type: "proposal-closed", message: "the drift is gone, and its pull request closed" };
+  return { type: "proposal-closed", message: `${whyOver(isTaken(weighed))}, and its pull request closed` };
 }
 
 function reversionOf({ step, pull }: Weighed): Reversion | undefined {

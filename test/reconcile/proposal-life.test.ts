@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { adopt } from "../../src/operations/adopt.js";
 import { doctor } from "../../src/operations/doctor.js";
+import { hold } from "../../src/operations/hold.js";
 import { revert } from "../../src/operations/revert.js";
 import { status } from "../../src/operations/status.js";
 import type { Session } from "../../src/reconcile/session.js";
@@ -95,6 +96,20 @@ describe("the forge that is there by default", () => {
     expect(readFileSync(live(), "utf8")).toBe(SETTINGS);
     expect(await record(session)).toBe("closed");
     expect(branches()).toEqual([""]);
+  });
+
+  it("is closed where a hold takes the drift over, and says so", async () => {
+    const session = await begin();
+    drift("pool: 20", "pool: 25");
+    await cycle(session);
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const set = { owner: "ana", reason: "INC-1", until };
+    await hold.run(session, { word: "prod/host", path: "/app.yaml/pool", by: "ana", set }, context);
+    await cycle(session);
+    expect(await record(session)).toBe("closed");
+    expect((await told(session, /proposal-closed/)).map(({ message }) => message)).toEqual([
+      `a hold, a guard or another policy has taken the drift over: closed the pull request branch ${HEAD}`,
+    ]);
   });
 
   it("is closed at once where a person puts everything back", async () => {

@@ -195,6 +195,7 @@ export const shapes = {
             pullRequest: z
               .strictObject({ number: z.int().min(1), branch: z.string(), url: z.url().optional() })
               .optional(),
+            unproposable: z.string().min(1).optional(),
             error: errorShape.optional(),
             refused: errorShape.optional(),
             plans,

@@ -42,6 +42,7 @@ function rows({ environments }: StatusReport, state: (word: string) => string): 
           target.refused?.message ??
           target.plans?.map(planSentence).join("; ") ??
           restart(target.pendingRestart) ??
+          target.unproposable ??
           proposed(target.pullRequest),
       ]),
     ];
