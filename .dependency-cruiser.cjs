@@ -9,6 +9,7 @@ const KNOWS = {
   targets: ["core", "lib", "formats"],
   notifiers: ["core", "lib"],
   forges: ["core", "lib"],
+  probes: ["core", "lib"],
 };
 
 /** Folders with one adapter a folder. `shared`: what several of them stand on, which knows none; `also`: who may name one, too. */
@@ -16,6 +17,7 @@ const ADAPTERS = {
   targets: { shared: ["postgres"], also: ["demo"] },
   notifiers: { shared: [], also: [] },
   forges: { shared: [], also: [] },
+  probes: { shared: [], also: [] },
 };
 
 module.exports = {

@@ -9,12 +9,15 @@ import { durationSchema } from "../lib/duration.js";
 import { secretSourceSchema, type SecretSourceSpec } from "../secrets/registry.js";
 import { check, type CheckedFile, parseChecked } from "./checked.js";
 import { type NotifierConfig, readNotifiers } from "./notifiers.js";
+import { type ProbeConfig, readProbes } from "./probes.js";
 import { readReports, type ReportConfig, reportSchema } from "./reports.js";
+import { rooted } from "./rooted.js";
 
 /** `trueup.yaml`: the operator's file, and the trust boundary. Paths in it are relative to its folder. */
 const environmentSchema = z.strictObject({
   branch: z.string().min(1).optional(),
   connections: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+  probes: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
   secrets: z.array(secretSourceSchema).default([]),
 });
 
@@ -45,6 +48,8 @@ export interface EnvironmentConfig {
   /** Not yet held against a schema: only the kind of the target that uses one knows what it may say. */
   readonly connections: Readonly<Record<string, Record<string, unknown>>>;
   readonly secrets: readonly SecretSourceSpec[];
+  /** By the name that gates and roll-outs call them. */
+  readonly probes: ReadonlyMap<string, ProbeConfig>;
 }
 
 export interface Config {
@@ -98,9 +103,12 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
     stateDirectory: at(data.stateDirectory),
     concurrency: data.concurrency,
     environments: new Map(
-      Object.entries(data.environments).map(([name, { branch, connections, secrets }]) => [
+      Object.entries(data.environments).map(([name, { branch, connections, secrets, probes }]) => [
         name,
-        { name, branch: branch ?? name, connections: rooted(connections, at), secrets },
+        {
+          ...{ name, branch: branch ?? name, connections: rootedConnections(connections, folder), secrets },
+          probes: readProbes(source, probes, { at: ["environments", name, "probes"], folder }),
+        },
       ]),
     ),
     notifiers,
@@ -129,15 +137,9 @@ function isFolderUrl(url: string): boolean {
 const PATHS = ["root", "ca", "cert", "key"] as const;
 
 /** Paths in connections are relative to trueup.yaml, wherever the command is run. */
-function rooted(connections: EnvironmentConfig["connections"], at: (path: string) => string) {
+function rootedConnections(connections: EnvironmentConfig["connections"], folder: string) {
   return Object.fromEntries(
-    Object.entries(connections).map(([name, connection]) => {
-      const paths = PATHS.flatMap((key) => {
-        const path = connection[key];
-        return typeof path === "string" ? [[key, at(path)] as const] : [];
-      });
-      return [name, { ...connection, ...Object.fromEntries(paths) }];
-    }),
+    Object.entries(connections).map(([name, connection]) => [name, rooted(connection, PATHS, folder)]),
   );
 }
 

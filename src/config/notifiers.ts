@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { durationSchema } from "../lib/duration.js";
@@ -6,6 +5,7 @@ import { suggestion } from "../lib/suggest.js";
 import type { NotifierKind } from "../notifiers/notifier.js";
 import { notifierKinds } from "../notifiers/registry.js";
 import { check, type CheckedFile } from "./checked.js";
+import { rooted } from "./rooted.js";
 
 const timezone = z.string().default("UTC");
 
@@ -88,13 +88,4 @@ function readNotifier(
   const value = rooted(part(false), kind.paths ?? [], folder);
   const spec = check(source, { schema: kind.spec, code: "CONFIG_INVALID", at, value, alsoKnown: own });
   return { ...routing, name, kind, spec, at };
-}
-
-/** Paths are relative to trueup.yaml, wherever the command is run. */
-function rooted(entry: Readonly<Record<string, unknown>>, paths: readonly string[], folder: string) {
-  const resolved = paths.flatMap((key) => {
-    const path = entry[key];
-    return typeof path === "string" && path !== "" ? [[key, resolve(folder, path)] as const] : [];
-  });
-  return { ...entry, ...Object.fromEntries(resolved) };
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/config.js";
+import { openProbe } from "../config/probes.js";
 import type { Hash } from "../core/same.js";
 import { TrueupError } from "../core/errors.js";
 import type { Route } from "../delivery/routes.js";
@@ -11,6 +12,7 @@ import type { Source } from "../git/source.js";
 import { type Bell, bell } from "../lib/bell.js";
 import type { Log } from "../lib/log.js";
 import type { Notifier } from "../notifiers/notifier.js";
+import type { Probe } from "../probes/probe.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import { openSecretSource, resolveSecret } from "../secrets/registry.js";
 import type { OwnedDirectory } from "../store/directory-lock.js";
@@ -40,6 +42,8 @@ export interface Session {
   target(environment: string, target: ReadyTarget): Promise<Target>;
   /** Ends the connections of a target that nobody works with any more. */
   release(environment: string, name: string): Promise<void>;
+  /** The probe that trueup.yaml gives the environment by that name. @throws TrueupError CONFIG_INVALID where it gives none */
+  probe(environment: string, name: string): Promise<Probe>;
   /** The notifiers of trueup.yaml, with who is told what. @throws TrueupError CONFIG_INVALID */
   routes(): Promise<readonly Route[]>;
   /** The open notifier; opened anew when trueup.yaml was read again. */
@@ -127,6 +131,10 @@ export function openSession(options: SessionOptions): Session {
       const known = targets.get(at);
       targets.delete(at);
       if (known !== undefined) await closed(known.target);
+    },
+    probe: (environment, name) => {
+      const { probes = new Map<never, never>() } = config.environments.get(environment) ?? {};
+      return openProbe(probes, name, { environment, folder: config.folder });
     },
     async routes() {
       routes ??= import("../delivery/routes.js").then(({ compileRoutes }) => compileRoutes(config));

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { httpAddress } from "../address.js";
+import { httpAddress } from "../../lib/http-address.js";
 
 export const githubIssueSpec = z.strictObject({
   repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, { error: "must be owner/name" }),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { httpAddress } from "../address.js";
+import { httpAddress } from "../../lib/http-address.js";
 
 export const pagerdutySpec = z.strictObject({
   /** The integration key of the service: "Events API v2". */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { httpAddress } from "../address.js";
+import { httpAddress } from "../../lib/http-address.js";
 
 /** Either an incoming webhook's `url`, or a bot's `token` and `channel`. */
 export const slackSpec = z

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { durationSchema } from "../../lib/duration.js";
-import { httpAddress } from "../address.js";
+import { httpAddress } from "../../lib/http-address.js";
 
 export const webhookSpec = z.strictObject({
   url: httpAddress,
