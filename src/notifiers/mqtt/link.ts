@@ -1,12 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { TrueupError } from "../../core/errors.js";
+import { brokerOf, brokerOptions, CONNECT_TIMEOUT, connectBroker, isLoginRefused } from "../../lib/mqtt.js";
 import { unreachable } from "../failure.js";
 import type { MqttSpec } from "./spec.js";
-
-const TIMEOUT_MS = 10_000;
-/** CONNACK codes of MQTT 3.1.1: a wrong login, and one that may not connect. */
-const LOGIN_REFUSED = new Set([4, 5]);
 
 export interface Publication {
   readonly topic: string;
@@ -26,11 +23,6 @@ export interface Presence {
   readonly hello: Publication;
   /** The broker publishes it where the connection breaks. */
   readonly will: Publication;
-}
-
-export function brokerOf({ url }: MqttSpec): string {
-  const { hostname, port, protocol } = new URL(url);
-  return `${hostname}:${port === "" ? (protocol === "mqtts:" ? "8883" : "1883") : port}`;
 }
 
 export function openLink(spec: MqttSpec, presence?: Presence): Link {
@@ -88,7 +80,7 @@ export function openLink(spec: MqttSpec, presence?: Presence): Link {
         return;
       }
       if (last !== undefined) {
-        const impatient = setTimeout(() => closing.end(true), TIMEOUT_MS);
+        const impatient = setTimeout(() => closing.end(true), CONNECT_TIMEOUT);
         // A broker that is gone shows the will; there is nothing else to do at the end.
         await say(closing, last).catch(() => undefined);
         clearTimeout(impatient);
@@ -99,65 +91,21 @@ export function openLink(spec: MqttSpec, presence?: Presence): Link {
 }
 
 async function connect(options: IClientOptions, signal: AbortSignal, where: string): Promise<MqttClient> {
-  const driver = await import("mqtt");
-  signal.throwIfAborted();
-  const client = driver.connect(options);
-  const stopped = () => {
-    client.end(true);
-  };
-  signal.addEventListener("abort", stopped, { once: true });
   try {
-    await new Promise<void>((resolve, reject) => {
-      client.once("connect", () => {
-        resolve();
-      });
-      client.once("error", reject);
-      client.once("close", () => {
-        reject(new Error("closed"));
-      });
-    });
+    return await connectBroker(options, signal);
   } catch (error) {
-    client.end(true);
     signal.throwIfAborted();
-    throw connectFailure(error, where);
-  } finally {
-    signal.removeEventListener("abort", stopped);
+    if (!isLoginRefused(error)) throw unreachable(where, error);
+    throw new TrueupError("DELIVERY_REFUSED", `${where} refuses the login`, {
+      hint: "check the notifier's username and password, and what the broker lets it publish",
+    });
   }
-  // Without a listener an error would end the process; the next publication finds the connection gone.
-  client.on("error", () => undefined);
-  return client;
-}
-
-function connectFailure(error: unknown, where: string): TrueupError {
-  const { code } = (error ?? {}) as { readonly code?: unknown };
-  if (typeof code !== "number" || !LOGIN_REFUSED.has(code)) return unreachable(where, error);
-  return new TrueupError("DELIVERY_REFUSED", `${where} refuses the login`, {
-    hint: "check the notifier's username and password, and what the broker lets it publish",
-  });
 }
 
 async function optionsOf(spec: MqttSpec, presence: Presence | undefined): Promise<IClientOptions> {
-  const { hostname, port, protocol, username, password } = new URL(spec.url);
-  const tls = protocol === "mqtts:";
-  const user = spec.username ?? decodeURIComponent(username);
-  const pass = spec.password ?? decodeURIComponent(password);
-  return {
-    protocol: tls ? "mqtts" : "mqtt",
-    host: hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: port === "" ? (tls ? 8883 : 1883) : Number(port),
-    // 3.1.1, which every broker speaks: nothing here needs more.
-    protocolVersion: 4,
-    clean: true,
-    connectTimeout: TIMEOUT_MS,
-    // Reconnecting is the outbox's: it knows when.
-    reconnectPeriod: 0,
-    ...(presence === undefined
-      ? {}
-      : { will: { ...presence.will, payload: Buffer.from(presence.will.payload), qos: 1 } }),
-    ...(user === "" ? {} : { username: user }),
-    ...(pass === "" ? {} : { password: pass }),
-    ...(spec.ca === undefined ? {} : { ca: await authority(spec.ca) }),
-  };
+  const options = brokerOptions(spec, spec.ca === undefined ? undefined : await authority(spec.ca));
+  if (presence === undefined) return options;
+  return { ...options, will: { ...presence.will, payload: Buffer.from(presence.will.payload), qos: 1 } };
 }
 
 async function authority(file: string): Promise<Buffer> {

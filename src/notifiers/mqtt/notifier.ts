@@ -2,7 +2,8 @@ import { within } from "../failure.js";
 import type { Notifier } from "../notifier.js";
 import { payloadOf } from "../payload.js";
 import { presenceOf, publicationsOf } from "./discovery.js";
-import { brokerOf, openLink } from "./link.js";
+import { brokerOf } from "../../lib/mqtt.js";
+import { openLink } from "./link.js";
 import type { MqttSpec } from "./spec.js";
 
 const TIMEOUT_MS = 20_000;

@@ -1,6 +1,6 @@
 import { TrueupError } from "../../core/errors.js";
 import { suggestion } from "../../lib/suggest.js";
-import type { PostgresConnection } from "../postgres/connection.js";
+import type { PostgresConnection } from "../../lib/postgres/connection.js";
 
 /** Settings that run code, open files, or decide who is let in and believed, and that no pattern below catches. */
 const DANGEROUS = new Set([

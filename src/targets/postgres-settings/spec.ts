@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { TrueupError } from "../../core/errors.js";
-import { addressOf, type PostgresConnection } from "../postgres/connection.js";
+import { addressOf, type PostgresConnection } from "../../lib/postgres/connection.js";
 import type { AdmitRequest, Claim } from "../target.js";
 import { requireReachable } from "./reach.js";
 

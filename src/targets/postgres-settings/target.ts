@@ -3,7 +3,7 @@ import type { Change, Observation, Outcome } from "../../core/change.js";
 import { TrueupError } from "../../core/errors.js";
 import { child, parsePointer } from "../../core/pointer.js";
 import { equal, mapOf, type Document } from "../../core/value.js";
-import type { PostgresConnection } from "../postgres/connection.js";
+import type { PostgresConnection } from "../../lib/postgres/connection.js";
 import { openSession, type Session } from "../postgres/session.js";
 import type { OpenOptions, Target } from "../target.js";
 import type { Facts } from "./facts.js";

@@ -1,7 +1,7 @@
 import type { Change, Outcome } from "../../core/change.js";
 import { TrueupError } from "../../core/errors.js";
 import { equal } from "../../core/value.js";
-import { isConnectionLost } from "../postgres/failure.js";
+import { isConnectionLost } from "../../lib/postgres/failure.js";
 import { describeSettings, type Subject } from "./failure.js";
 import { clause, concluded } from "./live.js";
 import { alterOverride, readOverride, type Override } from "./override.js";

@@ -2,7 +2,7 @@ import type { ClientBase } from "pg";
 import type { Attribution } from "../../core/attribution.js";
 import { parsePointer, type Pointer } from "../../core/pointer.js";
 import { isoOf, personOf, suspect, wordPattern } from "../postgres/activity.js";
-import { faultOf } from "../postgres/failure.js";
+import { faultOf } from "../../lib/postgres/failure.js";
 import { loggedStatements } from "./server-log.js";
 import type { SettingsScope } from "./spec.js";
 

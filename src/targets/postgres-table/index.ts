@@ -1,4 +1,4 @@
-import { postgresConnection, type PostgresConnection } from "../postgres/connection.js";
+import { postgresConnection, type PostgresConnection } from "../../lib/postgres/connection.js";
 import type { TargetKind } from "../target.js";
 import { admitTable, postgresTableSpec, type PostgresTableSpec } from "./spec.js";
 

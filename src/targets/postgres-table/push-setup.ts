@@ -1,7 +1,7 @@
-import type { PostgresConnection } from "../postgres/connection.js";
+import type { PostgresConnection } from "../../lib/postgres/connection.js";
 import { openSession } from "../postgres/session.js";
 import type { OpenOptions, PushSetup } from "../target.js";
-import { addressOf } from "../postgres/connection.js";
+import { addressOf } from "../../lib/postgres/connection.js";
 import { pushSql } from "./push.js";
 import { type PostgresTableSpec, scopeOf, tableOf } from "./spec.js";
 import { writerSql } from "./writer-setup.js";

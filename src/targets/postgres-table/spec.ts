@@ -2,7 +2,7 @@ import { z } from "zod";
 import { TrueupError } from "../../core/errors.js";
 import { isList, isMap, type Value } from "../../core/value.js";
 import { suggestion } from "../../lib/suggest.js";
-import { addressOf, type PostgresConnection } from "../postgres/connection.js";
+import { addressOf, type PostgresConnection } from "../../lib/postgres/connection.js";
 import type { AdmitRequest, Claim } from "../target.js";
 import { formatTableName, isSystemTable, parseTableName, type TableName } from "./name.js";
 

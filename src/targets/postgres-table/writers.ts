@@ -3,7 +3,7 @@ import type { Attribution } from "../../core/attribution.js";
 import { TrueupError } from "../../core/errors.js";
 import { parsePointer, type Pointer } from "../../core/pointer.js";
 import { isoOf, OURS, personOf, type SessionRow, suspect, wordPattern } from "../postgres/activity.js";
-import { faultOf } from "../postgres/failure.js";
+import { faultOf } from "../../lib/postgres/failure.js";
 import { quoteIdentifier } from "../postgres/quote.js";
 import type { Session } from "../postgres/session.js";
 import { formatTableName, quoteTableName, type TableName } from "./name.js";

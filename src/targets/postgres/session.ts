@@ -1,8 +1,8 @@
 import type { ClientBase, ClientConfig, Pool, PoolClient } from "pg";
 import type { TrueupError } from "../../core/errors.js";
-import { addressOf, secretsOf, type Address, type PostgresConnection } from "./connection.js";
-import { failure, isConnectionLost, type FailureContext } from "./failure.js";
-import { clientOptions } from "./options.js";
+import { addressOf, secretsOf, type Address, type PostgresConnection } from "../../lib/postgres/connection.js";
+import { failure, isConnectionLost, type FailureContext } from "../../lib/postgres/failure.js";
+import { clientOptions } from "../../lib/postgres/options.js";
 
 /** A few lasting connections to one database, opened when first used and anew after the server went away. */
 export interface Session {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TrueupError } from "../../../src/core/errors.js";
-import { addressOf, postgresConnection } from "../../../src/targets/postgres/connection.js";
-import { failure, redact } from "../../../src/targets/postgres/failure.js";
+import { addressOf, postgresConnection } from "../../../src/lib/postgres/connection.js";
+import { failure, redact } from "../../../src/lib/postgres/failure.js";
 import { openSession } from "../../../src/targets/postgres/session.js";
 import {
   caFile,

@@ -9,7 +9,7 @@ const url = z.string().superRefine((text, context) => {
   if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
 });
 
-/** What trueup.yaml may say of a connection to PostgreSQL; both kinds of target use the same one. */
+/** What trueup.yaml may say of a connection to PostgreSQL. */
 export const postgresConnection = z.strictObject({
   /** `postgres://user:password@host:port/database?sslmode=verify-full` */
   url,
