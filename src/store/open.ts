@@ -15,6 +15,7 @@ import type { Store } from "./store.js";
 import { promotions } from "./promotions.js";
 import { proposals } from "./proposals.js";
 import { pullRequests } from "./pull-requests.js";
+import { rollouts } from "./rollouts.js";
 import { runs } from "./runs.js";
 import { schedules } from "./schedules.js";
 import { suspensions } from "./suspensions.js";
@@ -88,6 +89,7 @@ export async function storeOn(
     schedules: schedules(query, transactionOf(database)),
     promotions: promotions(query),
     runs: runs(query),
+    rollouts: rollouts(query, transactionOf(database)),
     // Whoever cleans up twice, on an error and at the end, gets the same answer.
     close: () => (closing ??= held.releaseAll().then(() => database.close())),
   };

@@ -1,7 +1,7 @@
 import type { Query } from "./database.js";
 import type { Runs } from "./store.js";
 
-const LIST = `SELECT revision, since FROM trueup.run WHERE environment = $1 ORDER BY since DESC, revision LIMIT $2`;
+const LIST = `SELECT revision, since FROM trueup.run WHERE environment = $1 AND failed_at IS NULL ORDER BY since DESC, revision LIMIT $2`;
 
 // Where another revision ran in between, this one begins anew.
 const NOTE = `

@@ -19,6 +19,7 @@ export interface Store {
   readonly schedules: Schedules;
   readonly promotions: Promotions;
   readonly runs: Runs;
+  readonly rollouts: Rollouts;
   close(): Promise<void>;
 }
 
@@ -333,7 +334,7 @@ export interface Decision {
 
 /** Which revisions an environment was in sync at, and since when. */
 export interface Runs {
-  /** Newest first. */
+  /** Newest first; without those that failed. */
   list(environment: string, limit: number): Promise<readonly Run[]>;
   /** The environment is in sync at the revision: now for the first time, still, or again after another one. */
   note(environment: string, revision: string): Promise<void>;
@@ -343,4 +344,29 @@ export interface Run {
   readonly revision: string;
   /** ISO 8601, by the store's clock. */
   readonly since: string;
+}
+
+/** How revisions roll out within environments. */
+export interface Rollouts {
+  /** How the newest revision stands, as JSON text. */
+  load(environment: string): Promise<string | undefined>;
+  /** Replaces it, with what came of it, whole or not at all. @throws STORE_BUSY as for `News` */
+  save(
+    environment: string,
+    update: {
+      readonly rollout: string;
+      /** It is no run from now on, and is not tried again. */
+      readonly failed?: { readonly revision: string; readonly reason: string };
+      readonly events: readonly NewEvent[];
+      readonly news?: News | undefined;
+    },
+  ): Promise<void>;
+  /** When and why the revision failed; undefined: it did not. */
+  failure(environment: string, revision: string): Promise<RunFailure | undefined>;
+}
+
+export interface RunFailure {
+  /** ISO 8601, by the store's clock. */
+  readonly at: string;
+  readonly reason: string;
 }

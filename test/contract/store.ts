@@ -469,6 +469,34 @@ export function describeStore(world: StoreWorld): void {
         expect(Date.parse(again?.since ?? "")).toBeGreaterThanOrEqual(Date.parse(others[0]?.since ?? ""));
         expect(await store.runs.list("prod", 1)).toEqual([again]);
       });
+
+      it("keep how a revision rolls out, and that it failed, with the events and the news of it or not at all", async () => {
+        expect(await store.rollouts.load("prod")).toBeUndefined();
+        await store.runs.note("prod", "r1");
+        await store.runs.note("prod", "r2");
+        const events = [event({ environment: "prod", type: "rollout-failed", message: "r2 failed" })];
+        await store.rollouts.save("prod", { rollout: '{"a":1}', events: [] });
+        expect(await store.rollouts.failure("prod", "r2")).toBeUndefined();
+        const failed = { revision: "r2", reason: "no answer" };
+        const incident = { fingerprint: "f", environment: "prod", target: "(rollout)", view: "{}", severity: "high" };
+        const opened = { ...incident, held: false, escalatedAfter: 0, told: [], openedWith: "x" };
+        const late = { ...opened, version: 7 };
+        const unsaved = { rollout: '{"a":2}', failed, events, news: { incidents: [late], messages: [] } };
+        await expect(store.rollouts.save("prod", unsaved)).rejects.toMatchObject({ code: "STORE_BUSY" });
+        expect(await store.rollouts.load("prod")).toBe('{"a":1}');
+        await store.rollouts.save("prod", { ...unsaved, news: { incidents: [opened], messages: [] } });
+        expect(await store.rollouts.load("prod")).toBe('{"a":2}');
+        expect(await store.rollouts.load("dev")).toBeUndefined();
+        expect(await store.rollouts.failure("prod", "r2")).toEqual({
+          ...{ at: expect.stringMatching(/^\d{4}-.*Z$/) as string, reason: "no answer" },
+        });
+        expect(await store.rollouts.failure("dev", "r2")).toBeUndefined();
+        expect((await store.runs.list("prod", 9)).map(({ revision }) => revision)).toEqual(["r1"]);
+        // One that failed before it was ever in sync is no run, and another ran in between all the same.
+        await store.rollouts.save("prod", { rollout: "{}", failed: { ...failed, revision: "r3" }, events: [] });
+        expect((await store.runs.list("prod", 9)).map(({ revision }) => revision)).toEqual(["r1"]);
+        expect((await store.history.list({ limit: 9 })).map(({ type }) => type)).toEqual(["rollout-failed"]);
+      });
     });
 
     describe("a lease", () => {
