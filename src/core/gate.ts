@@ -32,3 +32,19 @@ export function together(gates: readonly JudgedGate[]): "passed" | "pending" | "
   if (gates.some(({ state }) => state === "failed")) return "failed";
   return gates.some(({ state }) => state === "pending") ? "pending" : "passed";
 }
+
+/** Who let a revision through. */
+export interface Approver {
+  readonly login: string;
+  /** `org/team`, of those that were asked for. */
+  readonly teams: readonly string[];
+}
+
+export interface Approvals {
+  readonly approvers: readonly Approver[];
+  /** Why it is not known who is in a team: a sentence for each. */
+  readonly unknown: readonly string[];
+}
+
+/** What a check on a commit says. */
+export type CheckState = "pending" | "passed" | "failed";

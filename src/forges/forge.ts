@@ -1,3 +1,5 @@
+import type { Approvals, CheckState } from "../core/gate.js";
+
 /** What a pull request says. Text is Markdown; whoever wrote it has escaped what comes from outside. */
 export interface PullRequestContent {
   readonly title: string;
@@ -46,6 +48,45 @@ export interface Forge {
   historyOf?(branch: string, file: string): string;
   /** Commands since then (ISO 8601) without those that have an answer, oldest first. Absent where nobody can comment. */
   commands?(number: number, since: string, signal: AbortSignal): Promise<readonly Command[]>;
+  /** Absent where it keeps nothing about commits. */
+  readonly revisions?: RevisionForge;
+}
+
+/** What a forge knows of commits, and is told of them. Errors are as for `Forge`. */
+export interface RevisionForge {
+  /**
+   * Who approves the pull request as it is at that commit: people who may write to the repository, by the newest word of each;
+   * never who opened it. Empty where its head is another commit.
+   */
+  approvals(number: number, asked: ApprovalQuery, signal: AbortSignal): Promise<Approvals>;
+  /** By name; of two of one name the newest. */
+  checks(commit: string, signal: AbortSignal): Promise<ReadonlyMap<string, CheckState>>;
+  /** Puts a status to a commit that the forge has: the newest of a context counts there. */
+  status(commit: string, status: CommitStatus, signal: AbortSignal): Promise<void>;
+  /** Merges the pull request if its head is that commit; otherwise, or where the forge does not let it, says why not. */
+  merge(number: number, commit: string, signal: AbortSignal): Promise<{ readonly refused?: string }>;
+  /** One for each environment and commit, however often it is told: its state changes, but does not go back from `success` to `in_progress`. */
+  deployment(deployment: Deployment, signal: AbortSignal): Promise<void>;
+}
+
+export interface ApprovalQuery {
+  readonly commit: string;
+  /** `org/team` */
+  readonly teams: readonly string[];
+}
+
+export interface CommitStatus {
+  /** `trueup/prod` */
+  readonly context: string;
+  readonly state: "pending" | "success" | "failure";
+  /** Cut to what the forge takes. */
+  readonly description: string;
+}
+
+export interface Deployment {
+  readonly environment: string;
+  readonly commit: string;
+  readonly state: "in_progress" | "success" | "failure";
 }
 
 export interface OpenRequest extends PullRequestContent {

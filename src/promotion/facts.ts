@@ -1,4 +1,6 @@
+import type { Approvals } from "../core/gate.js";
 import { SEVERITIES, type Severity } from "../core/policy.js";
+import type { ApprovalQuery, PullRequest } from "../forges/forge.js";
 import { knowledge } from "../reconcile/environment.js";
 import { DRIFT_KINDS, episodesOf, CLOSES, OPENS, TOLD } from "../reports/episodes.js";
 import { decodeStatus } from "../reconcile/status.js";
@@ -13,22 +15,41 @@ const MOST_RUNS = 200;
 export interface FactsRequest {
   readonly hop: Hop;
   readonly revision: string;
+  /** What the branch would point to: the head of the promotion's pull request, where that is up to date. */
+  readonly commit: string;
+  readonly pull: PullRequest | undefined;
 }
 
-/** What gates may know, from the store and the mirror; nothing live is asked. */
-export async function factsOf(session: Session, { hop, revision }: FactsRequest, signal: AbortSignal): Promise<Facts> {
+/** What gates may know, from the store, the mirror and the forge; nothing live is asked. */
+export async function factsOf(
+  session: Session,
+  { hop, revision, commit, pull }: FactsRequest,
+  signal: AbortSignal,
+): Promise<Facts> {
   const { from, to } = hop;
   return {
     ...{ from, to, revision, now: Date.now() },
     source: await sourceFacts(session, { environment: from, revision }, signal),
     lastDrift: (severity, since) => lastDrift(session, { environment: from, severity, since }),
-    async approvals() {
+    async approvals(teams) {
       const { promotions } = await session.store();
       const decisions = await promotions.decisions(to, revision);
-      return decisions.flatMap(({ by, gate }) => (gate === undefined ? [{ login: by, teams: [] }] : []));
+      const said = decisions.flatMap(({ by, gate }) => (gate === undefined ? [{ login: by, teams: [] }] : []));
+      const { approvers, unknown } = await reviews(session, { pull, commit, teams }, signal);
+      return { approvers: [...said, ...approvers], unknown };
     },
-    checks: () => Promise.resolve(undefined),
+    checks: async () => (await session.forge())?.revisions?.checks(revision, signal),
   };
+}
+
+async function reviews(
+  session: Session,
+  { pull, ...asked }: ApprovalQuery & { pull: PullRequest | undefined },
+  signal: AbortSignal,
+): Promise<Approvals> {
+  const revisions = pull?.state === "open" ? (await session.forge())?.revisions : undefined;
+  if (pull === undefined || revisions === undefined) return { approvers: [], unknown: [] };
+  return revisions.approvals(pull.number, asked, signal);
 }
 
 /** How an environment stands to a revision: as the last passes left its targets. */

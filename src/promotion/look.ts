@@ -24,6 +24,8 @@ export interface HopPass {
   readonly wish?: Wish;
   /** The order no longer has it: what is under way ends. */
   readonly over?: boolean;
+  /** As the commit on the forge was told in this pass. */
+  readonly status?: string;
   readonly signal: AbortSignal;
 }
 
@@ -47,6 +49,8 @@ export interface HopLook {
   readonly forge: Forge | undefined;
   readonly pull: PullRequest | undefined;
   readonly step: PromotionStep;
+  /** Why neither git nor the forge let it be merged, though all gates have passed. */
+  readonly refused?: string;
 }
 
 export async function lookAtHop(pass: HopPass): Promise<HopLook> {
@@ -65,9 +69,9 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   );
   // What the branch went back from comes again only where a person says so.
   const isWanted = asked !== undefined || (hop.auto && !(candidate.relation === "ahead" && candidate.rolledBack));
-  const { gates, changes } = await judge(pass, { revision, tip, candidate });
   const forge = hop.merge === "direct" && known?.pullRequest === undefined ? undefined : await session.forge();
   const pull = known === undefined && !isWanted ? undefined : await pullOf(pass, { forge, candidate });
+  const { gates, changes } = await judge(pass, { revision, tip, candidate, pull });
   const auto = hop.auto || wish?.merge === true;
   // Nowhere to open one: a person asks for the merge itself.
   const direct = hop.merge === "direct" || forge === undefined;
@@ -111,17 +115,18 @@ interface Judging {
   readonly revision: string;
   readonly tip: string;
   readonly candidate: Candidate;
+  readonly pull: PullRequest | undefined;
 }
 
 async function judge(
   { session, hop, signal }: HopPass,
-  { revision, tip, candidate }: Judging,
+  { revision, tip, candidate, pull }: Judging,
 ): Promise<Pick<HopLook, "gates" | "changes">> {
   if (candidate.relation !== "ahead") return { gates: [], changes: [] };
   const { promotions } = await session.store();
   const decisions = await promotions.decisions(hop.to, revision);
   const waivers = decisions.flatMap(({ by, gate, reason = "" }) => (gate === undefined ? [] : [{ by, gate, reason }]));
-  const facts = await factsOf(session, { hop, revision }, signal);
+  const facts = await factsOf(session, { hop, revision, commit: candidate.commit, pull }, signal);
   const gates = await Promise.all(
     hop.gates.map(async (gate) => {
       try {

@@ -12,7 +12,7 @@ const facts: Facts = {
   ...{ from: "dev", to: "staging", revision: "1a2b3c4d5e6f7a8b", now: NOW },
   source: { apart: [], since: NOW - 2 * HOUR },
   lastDrift: () => Promise.resolve(undefined),
-  approvals: () => Promise.resolve([]),
+  approvals: () => Promise.resolve({ approvers: [], unknown: [] }),
   checks: () => Promise.resolve(new Map()),
 };
 
@@ -30,8 +30,8 @@ describe("policies/promotion.yaml", () => {
       FILE,
     );
     expect(hops.map(({ gates, ...hop }) => [hop, gates.map(({ name }) => name)])).toEqual([
-      [{ from: "dev", to: "staging", auto: false, merge: "pull-request" }, ["synced"]],
-      [{ from: "staging", to: "prod", auto: true, merge: "direct" }, ["synced"]],
+      [{ from: "dev", to: "staging", auto: false, merge: "pull-request", backport: "dev" }, ["synced"]],
+      [{ from: "staging", to: "prod", auto: true, merge: "direct", backport: "dev" }, ["synced"]],
     ]);
   });
 
@@ -105,7 +105,11 @@ describe("the gate `soak`", () => {
 
 describe("the gate `approvals`", () => {
   const by = (...logins: string[]) => ({
-    approvals: () => Promise.resolve(logins.map((login) => ({ login, teams: login === "bob" ? ["acme/ops"] : [] }))),
+    approvals: (teams: readonly string[]) =>
+      Promise.resolve({
+        approvers: logins.map((login) => ({ login, teams: login === "bob" ? ["acme/ops"] : [] })),
+        unknown: teams.includes("acme/hidden") ? ["nobody shows who is in @acme/hidden"] : [],
+      }),
   });
   it.each([
     ["approvals: {}", by(), "pending", "approved by nobody yet; 1 more needed"],
@@ -119,6 +123,13 @@ describe("the gate `approvals`", () => {
     ],
     ["approvals: { by: [carl, '@acme/ops'] }", by("ann", "bob"), "passed", "approved by bob"],
     ["approvals: { by: [Carl] }", by("carl"), "passed", "approved by carl"],
+    ["approvals: { count: 2 }", by("ann", "Ann"), "pending", "approved by Ann; 1 more needed"],
+    [
+      "approvals: { by: ['@acme/hidden'] }",
+      by("bob"),
+      "pending",
+      "approved by nobody yet; 1 more of @acme/hidden needed; nobody shows who is in @acme/hidden",
+    ],
   ])("%s: %s", async (gate, given, state, reason) => {
     expect(await says(gate, given)).toEqual({ state, reason });
   });

@@ -76,9 +76,9 @@ async function unanswered(
   for (const command of asked) {
     if (own.some(({ body = "" }) => body.includes(answerMark(command.id)))) continue;
     const { author } = command;
-    const mayWrite = allowed.get(author) ?? (await writes(octokit, repository, { login: author, signal }));
-    allowed.set(author, mayWrite);
-    if (mayWrite) commands.push(command);
+    const isAllowed = allowed.get(author) ?? (await mayWrite(octokit, repository, { login: author, signal }));
+    allowed.set(author, isAllowed);
+    if (isAllowed) commands.push(command);
   }
   return commands;
 }
@@ -93,7 +93,7 @@ async function openerOf(
 }
 
 /** `author_association` would not do: a member of the organisation need not have write access. */
-async function writes(
+export async function mayWrite(
   octokit: Octokit,
   repository: Repository,
   { login, signal }: { login: string; signal: AbortSignal },

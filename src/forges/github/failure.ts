@@ -51,7 +51,7 @@ function isAboutInstallation(error: unknown): boolean {
   return typeof request.url === "string" && request.url.endsWith("/access_tokens");
 }
 
-function isRateLimit(error: unknown): boolean {
+export function isRateLimit(error: unknown): boolean {
   const { "x-ratelimit-remaining": remaining, "retry-after": wait } = headersOf(error);
   return statusOf(error) === 403 && (remaining === "0" || wait !== undefined || isSecondary(error));
 }
@@ -73,7 +73,8 @@ function retryAfterOf(error: unknown): number | undefined {
   return isSecondary(error) ? 60_000 : undefined;
 }
 
-function wordsOf(error: unknown): string {
+/** GitHub's own, without addresses. */
+export function wordsOf(error: unknown): string {
   const [line = ""] = (error instanceof Error ? error.message : "").split("\n");
   return line
     .replaceAll(/https?:\/\/\S+/g, "")

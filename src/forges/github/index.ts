@@ -5,6 +5,7 @@ import { type GitHubOptions, openClient, webOf } from "./client.js";
 import { answerMark, commandsOf, type Repository } from "./commands.js";
 import { writeComment } from "./comment.js";
 import { explain, statusOf } from "./failure.js";
+import { revisionsOf } from "./revisions.js";
 
 /** A pull request as GitHub lists it, as far as we look. */
 type Listed = Awaited<ReturnType<Octokit["rest"]["pulls"]["list"]>>["data"][number];
@@ -24,6 +25,7 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
   };
   const newest = newestOf(octokit, repository);
   const commands = commandsOf(octokit, repository);
+  const revisions = revisionsOf(octokit, repository);
   return {
     name: "github",
     historyOf: (branch, file) =>
@@ -43,6 +45,13 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
       }, signal),
     update: (number, update, signal) => asking(() => put(octokit, repository, { number, update, signal }), signal),
     commands: (number, since, signal) => asking(() => commands({ number, since, signal }), signal),
+    revisions: {
+      approvals: (number, asked, signal) => asking(() => revisions.approvals(number, asked, signal), signal),
+      checks: (commit, signal) => asking(() => revisions.checks(commit, signal), signal),
+      status: (commit, status, signal) => asking(() => revisions.status(commit, status, signal), signal),
+      merge: (number, commit, signal) => asking(() => revisions.merge(number, commit, signal), signal),
+      deployment: (deployment, signal) => asking(() => revisions.deployment(deployment, signal), signal),
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Approver, GateKind } from "./gate.js";
+import type { Approver } from "../../core/gate.js";
+import type { GateKind } from "./gate.js";
 
 const schema = z.strictObject({
   count: z.int().min(1).default(1),
@@ -14,12 +15,16 @@ export const approvals: GateKind<z.output<typeof schema>> = {
   open: ({ count, by }) => ({
     name: "approvals",
     async check(facts) {
-      const counted = (await facts.approvals()).filter((approver) => by === undefined || isAmong(approver, by));
-      const names = [...new Set(counted.map(({ login }) => login))];
+      const teams = (by ?? []).flatMap((name) => (name.startsWith("@") ? [name.slice(1)] : []));
+      const { approvers, unknown } = await facts.approvals(teams);
+      const counted = approvers.filter((approver) => by === undefined || isAmong(approver, by));
+      // One person on the command line and on the forge is one.
+      const names = [...new Map(counted.map(({ login }) => [login.toLowerCase(), login])).values()];
       const who = names.length === 0 ? "nobody yet" : names.join(", ");
       if (names.length >= count) return { state: "passed", reason: `approved by ${who}` };
       const from = by === undefined ? "" : ` of ${by.join(", ")}`;
-      return { state: "pending", reason: `approved by ${who}; ${count - names.length} more${from} needed` };
+      const needed = `approved by ${who}; ${count - names.length} more${from} needed`;
+      return { state: "pending", reason: [needed, ...unknown].join("; ") };
     },
   }),
 };

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { CheckedFile } from "../../config/checked.js";
-import type { GateVerdict } from "../../core/gate.js";
+import type { Approvals, CheckState, GateVerdict } from "../../core/gate.js";
 import type { Severity } from "../../core/policy.js";
 
 /** A condition on a revision that is to reach an environment. Every implementation passes `test/contract/gate.ts`. */
@@ -40,10 +40,10 @@ export interface Facts {
   readonly source: SourceFacts;
   /** When the newest drift at or above the severity in the source environment ended, since then; `open` where one has not. */
   lastDrift(severity: Severity, since: number): Promise<number | "open" | undefined>;
-  /** Who approved this very revision. */
-  approvals(): Promise<readonly Approver[]>;
+  /** Who approved this very revision. @param teams `org/team`: which of these they are in is looked up */
+  approvals(teams: readonly string[]): Promise<Approvals>;
   /** What is said of the commit on the forge, by name; undefined where there is no forge to ask. */
-  checks(): Promise<ReadonlyMap<string, "pending" | "passed" | "failed"> | undefined>;
+  checks(): Promise<ReadonlyMap<string, CheckState> | undefined>;
 }
 
 export interface SourceFacts {
@@ -51,10 +51,4 @@ export interface SourceFacts {
   readonly apart: readonly { readonly target: string; readonly why: string }[];
   /** Milliseconds since 1970: since when the environment was first in sync at the revision; undefined: it never was. */
   readonly since: number | undefined;
-}
-
-export interface Approver {
-  readonly login: string;
-  /** `org/team`, where the forge tells. */
-  readonly teams: readonly string[];
 }
