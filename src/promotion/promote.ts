@@ -1,8 +1,9 @@
 import { TrueupError } from "../core/errors.js";
-import type { PullRequest } from "../forges/forge.js";
+import type { PullRequest, RevisionForge } from "../forges/forge.js";
 import { TRUEUP } from "../git/commit-tree.js";
 import { withLease } from "../reconcile/lease.js";
 import type { NewEvent } from "../store/store.js";
+import { dueStatus, putStatus } from "./commit-status.js";
 import { type HopLook, type HopPass, lookAtHop } from "./look.js";
 import { encodePromotion, type KeptPromotion, loadPromotions, promotionBranch, tellingOf } from "./promotion-desk.js";
 import type { HopReport } from "./report.js";
@@ -18,18 +19,45 @@ import { hopReport, reasonOf } from "./words.js";
 export async function tendHop(pass: HopPass): Promise<HopReport> {
   const first = await lookAtHop(pass);
   await noteContent(pass, first);
-  if (first.step === "nothing" || isQuiet(pass.known, first)) return hopReport(pass, first, pass.known);
+  const isIdle = first.step === "nothing" || isQuiet(pass.known, first);
+  if (isIdle && (await dueStatus(pass, first)) === undefined) return hopReport(pass, first, pass.known);
   const { session, hop } = pass;
   const lease = { environment: `promotion/${hop.to}`, patience: pass.wish === undefined ? 0 : PATIENCE };
   const done = await withLease(session, lease, async () => {
     const known = (await loadPromotions(session)).get(hop.to);
     const fresh = { ...pass, known };
     const look = isSame(known, pass.known) ? first : await lookAtHop(fresh);
-    await act(fresh, look);
-    return hopReport(pass, look, (await loadPromotions(session)).get(hop.to));
+    const came = await tended(fresh, look);
+    return hopReport(pass, came, (await loadPromotions(session)).get(hop.to));
   });
   if (done.held) return done.result;
   throw new TrueupError("STORE_BUSY", `${done.by} is promoting into ${hop.to}`, { hint: "the next pass looks again" });
+}
+
+/** What came of it: the look, and how it is after what was done. */
+async function tended(pass: HopPass, look: HopLook): Promise<HopLook> {
+  // Before anything else: a protected branch may ask for it.
+  const due = await dueStatus(pass, look);
+  const status = due === undefined ? pass.known?.status : await putStatus(pass, due);
+  const { known } = pass;
+  if (isQuiet(known, look)) {
+    if (known !== undefined && status !== undefined) await keep(pass, { ...known, status });
+    return look;
+  }
+  const came = await act({ ...pass, ...(status !== undefined && { status }) }, look);
+  if (came.step === "open" || came.step === "update") await tellNewHead(pass, came);
+  return came;
+}
+
+/** What was pushed just now can be told how its gates stand. */
+async function tellNewHead(pass: HopPass, look: HopLook): Promise<void> {
+  const { session, hop, branches } = pass;
+  const known = (await loadPromotions(session)).get(hop.to);
+  if (known?.commit === undefined) return;
+  const pushed = { ...pass, known, branches: new Map(branches).set(promotionBranch(hop.to), known.commit) };
+  const due = await dueStatus(pushed, look);
+  const status = due === undefined ? undefined : await putStatus(pushed, due);
+  if (status !== undefined) await keep(pass, { ...known, status });
 }
 
 /**
@@ -59,23 +87,26 @@ function toldOf({ step, gates, candidate }: HopLook): string {
   return [step, candidate.relation, tellingOf(gates)].join("\n");
 }
 
-async function act(pass: HopPass, look: HopLook): Promise<void> {
+async function act(pass: HopPass, look: HopLook): Promise<HopLook> {
   switch (look.step) {
     case "nothing":
-      return;
+      break;
     case "open":
     case "update":
-      return propose(pass, look);
+      await propose(pass, look);
+      break;
     case "merge":
       return merge(pass, look);
     case "wait":
     case "block":
     case "declined":
-      return tell(pass, look);
+      await tell(pass, look);
+      break;
     case "close":
     case "forget":
-      return end(pass, look);
+      await end(pass, look);
   }
+  return look;
 }
 
 /** Pushes the promotion's branch, and opens its pull request or brings it up to date. */
@@ -113,10 +144,10 @@ async function expectOwn({ session, hop, known }: HopPass, { head, at }: { head:
   });
 }
 
-async function merge(pass: HopPass, look: HopLook): Promise<void> {
+async function merge(pass: HopPass, look: HopLook): Promise<HopLook> {
   const { session, hop, branches, known, signal } = pass;
   const { candidate, tip, revision, forge, pull } = look;
-  if (candidate.relation !== "ahead") return;
+  if (candidate.relation !== "ahead") return look;
   if (session.config.repository.signers !== undefined && candidate.commit !== revision) {
     throw new TrueupError("GIT_UNSIGNED", `${hop.to} follows signed commits only, and Trueup signs no merge`, {
       hint: `merge ${revision.slice(0, 10)} into the branch of ${hop.to} yourself, and sign it`,
@@ -128,10 +159,44 @@ async function merge(pass: HopPass, look: HopLook): Promise<void> {
   await keep(pass, { ...keptOf(pass, look), ...(known?.pullRequest && { pullRequest: known.pullRequest }) });
   const { lineage } = await session.source();
   const { branch = hop.to } = session.config.environments.get(hop.to) ?? {};
-  await lineage.move({ branch, from: tip, to: candidate.commit }, signal);
+  try {
+    await lineage.move({ branch, from: tip, to: candidate.commit }, signal);
+  } catch (error) {
+    const isProtected = error instanceof TrueupError && error.code === "PERMISSION_DENIED";
+    if (!isProtected || pull?.state !== "open" || forge?.revisions === undefined) throw error;
+    return mergeOnForge(pass, look, { head: at, number: pull.number, revisions: forge.revisions });
+  }
   if (pull?.state === "open") await forge?.update(pull.number, { comment: MERGED, close: true, merged: true }, signal);
   const message = `promoted ${revision.slice(0, 10)} of ${hop.from}${by(pass)}`;
   await forget(pass, { commit: candidate.commit, revision }, event(pass, "promoted", message, revision));
+  return look;
+}
+
+interface ForgeMerge {
+  /** Where the promotion's branch is. */
+  readonly head: string | undefined;
+  readonly number: number;
+  readonly revisions: RevisionForge;
+}
+
+/** The branch takes pull requests only. That it arrived is seen as with one that a person merges. */
+async function mergeOnForge(pass: HopPass, look: HopLook, { head, number, revisions }: ForgeMerge): Promise<HopLook> {
+  const { hop, known, signal } = pass;
+  const { candidate, revision } = look;
+  if (candidate.relation !== "ahead") return look;
+  if (head !== candidate.commit) {
+    await propose(pass, look);
+    return { ...look, step: "update" };
+  }
+  const { refused } = await revisions.merge(number, head, signal);
+  if (refused === undefined) return look;
+  const waits: HopLook = { ...look, step: "wait", refused };
+  const told = `refused\n${refused}`;
+  const kept = { ...keptOf(pass, look), ...(known?.pullRequest && { pullRequest: known.pullRequest }), told };
+  // It is tried again in every pass: reviews and checks that the branch asks for may come.
+  const isTold = known?.told === told && known.revision === revision;
+  await keep(pass, kept, isTold ? undefined : event(pass, "promotion-waits", reasonOf(hop, waits), revision));
+  return waits;
 }
 
 const MERGED = "All gates have passed: Trueup merged it.";
@@ -186,7 +251,7 @@ async function arrivalOf(
   return own.find(({ tree }) => tree === made?.tree)?.id;
 }
 
-function keptOf({ hop, known, wish }: HopPass, look: HopLook): KeptPromotion {
+function keptOf({ hop, known, wish, status = known?.status }: HopPass, look: HopLook): KeptPromotion {
   const { revision, tip, candidate } = look;
   const isKnown = known?.revision === revision;
   const wantedBy = wish?.by ?? (isKnown ? known.wantedBy : undefined);
@@ -195,6 +260,7 @@ function keptOf({ hop, known, wish }: HopPass, look: HopLook): KeptPromotion {
     since: (isKnown ? known.since : undefined) ?? new Date().toISOString(),
     ...(wantedBy === undefined ? {} : { wantedBy }),
     ...(candidate.relation === "ahead" ? { commit: candidate.commit } : {}),
+    ...(status === undefined ? {} : { status }),
   };
 }
 

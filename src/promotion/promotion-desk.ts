@@ -15,6 +15,8 @@ export interface KeptPromotion extends Promotion {
   readonly pullRequest?: { readonly number: number; readonly url: string };
   /** As it was told last: what changed since is told. */
   readonly told?: string;
+  /** As its commit on the forge was told last. */
+  readonly status?: string;
 }
 
 /** The branch of the promotion into an environment. */

@@ -30,6 +30,7 @@ export function reasonOf(hop: Hop, look: HopLook): string {
       break;
   }
   if (step === "declined") return `${pull?.decidedBy ?? "somebody"} closed ${pull?.url ?? "its pull request"}`;
+  if (look.refused !== undefined) return `all gates have passed, but it is not let in: ${look.refused}`;
   if (step === "merge") return "all gates have passed";
   if (!wanted) {
     return candidate.rolledBack
