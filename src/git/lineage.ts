@@ -21,8 +21,8 @@ export interface Commit {
 
 export interface CommitsRequest {
   readonly to: string;
-  /** Not what this one has; absent: down to the first commit. */
-  readonly from?: string;
+  /** Not what this one has, or any of these; absent: down to the first commit. */
+  readonly from?: string | readonly string[];
   /** Only the branch's own history, not what was merged into it. */
   readonly firstParent?: true;
   readonly limit: number;
@@ -68,7 +68,7 @@ export function lineageOf(mirror: Mirror): Lineage {
   return {
     base,
     async commits({ to, from, firstParent, limit }, signal) {
-      const range = from === undefined ? [to] : [to, `^${from}`];
+      const range = [to, ...[from ?? []].flat().map((commit) => `^${commit}`)];
       const flags = ["--topo-order", "-z", `--max-count=${limit}`, ...(firstParent === true ? ["--first-parent"] : [])];
       const args = ["log", "--no-mailmap", `--format=${FORMAT}`, ...flags, ...range, "--"];
       const text = await mirror.local((place) => git(place, args, signal), signal);

@@ -35,7 +35,7 @@ export type Candidate =
   | { readonly relation: "unrelated" };
 
 /** So many commits of a branch are looked through: beyond, its own history says nothing of what it holds. */
-const MOST_COMMITS = 1_000;
+export const MOST_COMMITS = 1_000;
 
 /** What it comes to, without moving anything. The same request makes the same commit. @throws TrueupError of git */
 export async function candidateOf(
@@ -83,8 +83,8 @@ export async function candidateOf(
   return { relation: "ahead", commit, commits, rolledBack };
 }
 
-/** Of the commits that only the branch has, its own line. */
-function firstLine(commits: readonly Commit[], tip: string): readonly Commit[] {
+/** Of the commits that only the branch has, its own line, newest first. */
+export function firstLine(commits: readonly Commit[], tip: string): readonly Commit[] {
   const byId = new Map(commits.map((commit) => [commit.id, commit]));
   const line: Commit[] = [];
   for (let at = byId.get(tip); at !== undefined; at = byId.get(at.parents[0] ?? "")) line.push(at);

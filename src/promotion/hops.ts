@@ -63,22 +63,32 @@ function faultOf({ config }: Session, from: string, to: string): TrueupError | u
   });
 }
 
+/** What each commit says: it never changes, and is asked for in every pass. */
+const known = new WeakMap<Session, Map<string, Promise<readonly Hop[] | undefined>>>();
+const MOST_KNOWN = 1_000;
+
+/** The hops that a commit's policy says; undefined where it has none. @throws TrueupError POLICY_INVALID */
+export function hopsAt(session: Session, revision: string, signal: AbortSignal): Promise<readonly Hop[] | undefined> {
+  const answers = known.get(session) ?? new Map<string, Promise<readonly Hop[] | undefined>>();
+  known.set(session, answers);
+  const asked = answers.get(revision) ?? readHops(session, revision, signal);
+  if (answers.size >= MOST_KNOWN) answers.clear();
+  answers.set(revision, asked);
+  asked.catch(() => answers.delete(revision));
+  return asked;
+}
+
 /** By the file's blob: a policy is compiled once, however many branches have it. */
 const compiled = new Map<string, Promise<readonly Hop[]>>();
 
-/** The hops that a commit's policy says; undefined where it has none. @throws TrueupError POLICY_INVALID */
-export async function hopsAt(
-  session: Session,
-  revision: string,
-  signal: AbortSignal,
-): Promise<readonly Hop[] | undefined> {
+async function readHops(session: Session, revision: string, signal: AbortSignal): Promise<readonly Hop[] | undefined> {
   const source = await session.source();
   const snapshot = await source.read(revision, ["policies"], signal);
   const id = snapshot.get(FILE)?.id;
   const content = contentOf(snapshot, FILE);
   if (id === undefined || content === undefined) return undefined;
-  const known = compiled.get(id);
-  if (known !== undefined) return known;
+  const same = compiled.get(id);
+  if (same !== undefined) return same;
   const reading = readPromotionPolicy(content.toString("utf8"), FILE).then(({ hops }) => hops);
   if (compiled.size >= 64) compiled.clear();
   compiled.set(id, reading);

@@ -15,6 +15,8 @@ const hopSchema = z.strictObject({
 
 const promotionSchema = z.strictObject({
   order: z.array(z.string().min(1)).min(2),
+  /** Whether what was changed on a later branch is offered to the first one. */
+  backport: z.boolean().default(true),
   /** By the environment that is promoted into. */
   into: z.record(z.string(), hopSchema).default({}),
 });
@@ -27,6 +29,8 @@ export interface Hop {
   readonly merge: "direct" | "pull-request";
   /** `synced` first: no policy can leave it out. */
   readonly gates: readonly Gate[];
+  /** The first environment of the order, to whose branch hotfixes are offered back; absent: they are not. */
+  readonly backport?: string;
 }
 
 /** Where no policy says anything: by a person, a pull request, and nothing in front of it but what always is. */
@@ -42,7 +46,7 @@ export interface PromotionPolicy {
 /** Reads `policies/promotion.yaml`. @throws TrueupError POLICY_INVALID with the place */
 export async function readPromotionPolicy(text: string, file: string): Promise<PromotionPolicy> {
   const source = parseChecked(text, file, "POLICY_INVALID");
-  const { order, into } = check(source, { schema: promotionSchema, code: "POLICY_INVALID" });
+  const { order, into, backport } = check(source, { schema: promotionSchema, code: "POLICY_INVALID" });
   order.forEach((name, index) => {
     if (order.indexOf(name) === index) return;
     throw new TrueupError("POLICY_INVALID", `\`${name}\` stands twice in the order`, {
@@ -69,7 +73,8 @@ export async function readPromotionPolicy(text: string, file: string): Promise<P
       gates.map((spec, position) => openGate(spec, { source, path: ["into", to, "gates", position] })),
     );
     distinct(opened, { source, path: ["into", to, "gates"] });
-    return { from: order[index] ?? "", to, auto, merge, gates: [synced, ...opened] };
+    const hop = { from: order[index] ?? "", to, auto, merge, gates: [synced, ...opened] };
+    return backport && first !== undefined ? { ...hop, backport: first } : hop;
   });
   return { order, hops: await Promise.all(hops) };
 }

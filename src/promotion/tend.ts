@@ -2,7 +2,9 @@ import { asTrueupError } from "../reconcile/pass.js";
 import { tipOf } from "../reconcile/desired.js";
 import type { Session } from "../reconcile/session.js";
 import { sourceFacts } from "./facts.js";
-import { hopsOf } from "./hops.js";
+import { backportBranch, backportKey, tendBackport } from "./backport.js";
+import { hopsOf, type Hops } from "./hops.js";
+import type { Hotfixes } from "./hotfixes.js";
 import { type KeptPromotion, loadPromotions, promotionBranch } from "./promotion-desk.js";
 import { tendHop } from "./promote.js";
 import { bareHop, type Hop } from "./policy.js";
@@ -14,6 +16,12 @@ export interface TendMemory {
   readonly runs: Map<string, string>;
   /** By environment, the fault that was last told. */
   readonly faults: Map<string, string>;
+  /** By environment, its hotfixes as they were found last. */
+  readonly hotfixes: Map<string, { readonly tips: string; readonly hotfixes: Hotfixes }>;
+}
+
+export function tendMemory(): TendMemory {
+  return { runs: new Map(), faults: new Map(), hotfixes: new Map() };
 }
 
 /**
@@ -25,18 +33,12 @@ export async function tendPromotions(
   memory: TendMemory,
   signal: AbortSignal,
 ): Promise<readonly HopReport[]> {
-  const source = await session.source();
-  const branches = new Map<string, string>();
-  for (const { name, branch } of session.config.environments.values()) {
-    for (const one of [branch, promotionBranch(name)]) {
-      const tip = source.tip(one);
-      if (tip !== undefined) branches.set(one, tip);
-    }
-  }
+  const branches = await tipsOf(session);
   const { hops, faults } = await hopsOf(session, branches, signal);
   const kept = await loadPromotions(session);
   const ordered = new Set(hops.flatMap(({ from, to }) => [from, to]));
-  for (const name of ordered) await noteRun(session, memory, { name, branches, signal });
+  for (const name of [...ordered].filter((one) => !faults.has(one)))
+    await noteRun(session, memory, { name, branches, signal });
   for (const [name, fault] of faults) tellFault(session, memory, name, fault);
   const reports: HopReport[] = [];
   const tended: readonly Tended[] = [...hops.map((hop) => ({ hop, over: false })), ...others(hops, kept, session)];
@@ -51,7 +53,57 @@ export async function tendPromotions(
       tellFault(session, memory, hop.to, error);
     }
   }
+  await tendBackports(session, memory, { hops: { hops, faults }, kept, signal });
   return reports;
+}
+
+/** The branches that promotion has to do with, as the mirror knows them. */
+async function tipsOf(session: Session): Promise<ReadonlyMap<string, string>> {
+  const source = await session.source();
+  const environments = [...session.config.environments.values()];
+  const names = environments.flatMap(({ name, branch }) => [branch, promotionBranch(name), backportBranch(name)]);
+  return new Map(
+    names.flatMap((name) => {
+      const tip = source.tip(name);
+      return tip === undefined ? [] : [[name, tip]];
+    }),
+  );
+}
+
+interface Backporting {
+  readonly hops: Hops;
+  readonly kept: ReadonlyMap<string, KeptPromotion>;
+  readonly signal: AbortSignal;
+}
+
+/** After the promotions, which may have moved branches. What was offered by an environment that is no longer to, ends. */
+async function tendBackports(
+  session: Session,
+  memory: TendMemory,
+  { hops: { hops, faults }, kept, signal }: Backporting,
+): Promise<void> {
+  const branches = await tipsOf(session);
+  const offering = hops.flatMap(({ to, from, backport }) =>
+    backport === undefined ? [] : [{ environment: to, from, into: backport }],
+  );
+  const names = new Set(offering.map(({ environment }) => environment));
+  const ending = [...kept].flatMap(([key, { from: environment }]) =>
+    key !== backportKey(environment) || names.has(environment) || faults.has(environment)
+      ? []
+      : [{ environment, from: "", into: undefined }],
+  );
+  for (const one of [...offering, ...ending]) {
+    const key = backportKey(one.environment);
+    try {
+      await tendBackport({ ...one, session, branches, known: kept.get(key), found: memory.hotfixes, signal });
+      memory.faults.delete(key);
+    } catch (error) {
+      signal.throwIfAborted();
+      // What the mirror was to have may be gone.
+      memory.hotfixes.delete(one.environment);
+      tellFault(session, memory, key, error);
+    }
+  }
 }
 
 interface Tended {
@@ -88,10 +140,11 @@ async function noteRun(session: Session, { runs }: TendMemory, { name, branches,
   runs.set(name, revision);
 }
 
-function tellFault({ log }: Session, { faults }: TendMemory, environment: string, error: unknown): void {
+/** @param key the environment, or its `backportKey` */
+function tellFault({ log }: Session, { faults }: TendMemory, key: string, error: unknown): void {
   const { code, message, hint } = asTrueupError(error);
   // The same fault in every pass is one line.
-  if (faults.get(environment) === message) return;
-  faults.set(environment, message);
-  log.error({ environment, event: "promotion", code, hint }, message);
+  if (faults.get(key) === message) return;
+  faults.set(key, message);
+  log.error({ environment: key, event: "promotion", code, hint }, message);
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { joined } from "../lib/signals.js";
-import { tendPromotions, type TendMemory } from "../promotion/tend.js";
+import { tendMemory, tendPromotions } from "../promotion/tend.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import type { Session } from "../reconcile/session.js";
 
@@ -10,7 +10,7 @@ const BREATH = 500;
 /** Tends promotions while the controller runs: every interval, and whenever a pass saved something or a person decided. */
 export async function runPromotions(session: Session): Promise<void> {
   const { stop, log } = session;
-  const memory: TendMemory = { runs: new Map(), faults: new Map() };
+  const memory = tendMemory();
   let lastFault = "";
   while (!stop.aborted) {
     const rung = [session.news.next, session.decided.next];

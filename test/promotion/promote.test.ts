@@ -6,7 +6,7 @@ import { promote } from "../../src/operations/promote.js";
 import { promotions } from "../../src/operations/promotions.js";
 import { rollback } from "../../src/operations/rollback.js";
 import type { HopReport } from "../../src/promotion/report.js";
-import { tendPromotions, type TendMemory } from "../../src/promotion/tend.js";
+import { tendMemory, tendPromotions, type TendMemory } from "../../src/promotion/tend.js";
 import { refresh } from "../../src/reconcile/environment.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { postgresUnavailable, startPostgres } from "../support/postgres.js";
@@ -36,7 +36,7 @@ beforeEach(async () => {
     forge: { kind: "local" },
     ...(store === undefined ? {} : { store }),
   });
-  memory = { runs: new Map(), faults: new Map() };
+  memory = tendMemory();
   const first = await world.commit(
     {
       "environments/base/environment.yaml": "targets:\n  host: { kind: files, connection: host }\n",

@@ -300,6 +300,7 @@ export const shapes = {
   promotions: z.strictObject({
     ...version,
     hops: z.array(hop),
+    backports: z.array(hop),
     faults: z.array(z.strictObject({ environment: z.string(), error: errorShape })),
   }),
   rollback: z.strictObject({

@@ -34,10 +34,10 @@ function text(report: PromotionsReport): string {
 }
 
 function rows(
-  { hops }: PromotionsReport,
+  { hops, backports }: PromotionsReport,
   paint: (state: PromotionsReport["hops"][number]["state"]) => string,
 ): string[][] {
-  return hops.map(({ from, to, revision, state, since, reason, pullRequest }) => [
+  return [...hops, ...backports].map(({ from, to, revision, state, since, reason, pullRequest }) => [
     ...[from, to, revision?.slice(0, 10) ?? "", paint(state)],
     since === undefined ? "" : formatDuration(Date.now() - Date.parse(since)),
     pullRequest === undefined ? reason : `${reason} (${pullRequest.url})`,

@@ -1,0 +1,236 @@
+import { TrueupError } from "../core/errors.js";
+import { type PromotionStep, promotionStep } from "../core/promotion.js";
+import type { Forge, PullRequest } from "../forges/forge.js";
+import { tipOf } from "../reconcile/desired.js";
+import { withLease } from "../reconcile/lease.js";
+import type { Session } from "../reconcile/session.js";
+import type { NewEvent } from "../store/store.js";
+import { backportContent, backportReason } from "./backport-text.js";
+import { type Hotfixes, hotfixesOf } from "./hotfixes.js";
+import { encodePromotion, type KeptPromotion, loadPromotions } from "./promotion-desk.js";
+
+/** The branch of the pull request that brings an environment's hotfixes back, and under which it is remembered. */
+export function backportBranch(environment: string): string {
+  return `trueup/backport/${environment}`;
+}
+
+export function backportKey(environment: string): string {
+  return `backport/${environment}`;
+}
+
+export interface Backport {
+  /** Whose hotfixes are offered, */
+  readonly environment: string;
+  /** the environment that is promoted into it, */
+  readonly from: string;
+  /** and the first of the order, which is to have them; undefined: nothing is offered any more, what is open ends. */
+  readonly into: string | undefined;
+}
+
+export interface BackportPass extends Backport {
+  readonly session: Session;
+  readonly branches: ReadonlyMap<string, string>;
+  readonly known: KeptPromotion | undefined;
+  /** By environment, what was found last: git is asked again where a branch moved. */
+  readonly found: Map<string, { readonly tips: string; readonly hotfixes: Hotfixes }>;
+  readonly signal: AbortSignal;
+}
+
+/** What was found, and what shall come of it. Nothing was done. */
+export interface BackportLook {
+  /** The first branch's tip. */
+  readonly onto: string;
+  readonly hotfixes: Hotfixes;
+  /** The hotfixes' ids: what a person declines. */
+  readonly revision: string;
+  readonly forge: Forge | undefined;
+  readonly pull: PullRequest | undefined;
+  readonly step: PromotionStep;
+}
+
+export async function lookAtBackport(pass: BackportPass): Promise<BackportLook> {
+  const { session, environment, into, branches, known, signal } = pass;
+  const onto = into === undefined ? "" : tipOf(session, into, branches);
+  const hotfixes = into === undefined ? { picked: [], commit: onto, conflicting: [], settled: [] } : await found(pass);
+  const ids = [...hotfixes.picked, ...hotfixes.conflicting.map(({ hotfix }) => hotfix)].map(({ id }) => id);
+  const isWanted = ids.length > 0;
+  const forge = known === undefined && !isWanted ? undefined : await session.forge();
+  const newest = await forge?.find(backportBranch(environment), signal);
+  // One of earlier hotfixes was decided in its time.
+  const pull = newest?.state === "open" || newest?.number === known?.pullRequest?.number ? newest : undefined;
+  // Who declined these hotfixes declined each of them.
+  const declined = pull?.state === "closed" ? (known?.revision.split(" ") ?? []) : [];
+  const revision = ids.every((id) => declined.includes(id)) ? (known?.revision ?? "") : ids.join(" ");
+  const step = promotionStep({
+    ...{
+      wanted: isWanted ? revision : undefined,
+      tip: onto,
+      known,
+      gates: "pending",
+      merge: "pull-request",
+      auto: false,
+    },
+    ...{ relation: hotfixes.picked.length > 0 ? "ahead" : "conflicting", pull: pull?.state ?? "absent" },
+  });
+  return { onto, hotfixes, revision, forge, pull, step: step === "open" && forge === undefined ? "wait" : step };
+}
+
+async function found(pass: BackportPass): Promise<Hotfixes> {
+  const { session, environment, from, into = "", branches, signal } = pass;
+  const tip = tipOf(session, environment, branches);
+  const sides = { from: tipOf(session, from, branches), first: tipOf(session, into, branches) };
+  const tips = [tip, sides.from, sides.first].join(" ");
+  const last = pass.found.get(environment);
+  if (last?.tips === tips) return last.hotfixes;
+  const { promotions } = await session.store();
+  const [recorded, settled] = await Promise.all([
+    promotions.arrivals(environment),
+    promotions.arrivals(backportKey(environment)),
+  ]);
+  const request = { tip, ...sides, recorded, settled: new Set(settled.keys()) };
+  const hotfixes = await hotfixesOf(await session.source(), request, signal);
+  pass.found.set(environment, { tips, hotfixes });
+  return hotfixes;
+}
+
+/**
+ * Offers what an environment's branch has of its own to the first branch of the order, in one pull request that follows both
+ * branches. As with promotions, a crash anywhere is made good by the next pass.
+ * @throws TrueupError of git, of the forge and of the store
+ */
+export async function tendBackport(pass: BackportPass): Promise<void> {
+  const { session, environment, known } = pass;
+  const before = pass.found.get(environment);
+  const look = await lookAtBackport(pass);
+  if (pass.found.get(environment) !== before) await settle(pass, look.hotfixes.settled);
+  if (look.step === "nothing" || isQuiet(known, look)) return;
+  const key = backportKey(environment);
+  await withLease(session, { environment: key, patience: 0 }, async () => {
+    // Another controller was here since: the next pass sees what it left.
+    if (encoded((await loadPromotions(session)).get(key)) === encoded(known)) await act(pass, look);
+  });
+}
+
+function encoded(kept: KeptPromotion | undefined): string {
+  return kept === undefined ? "" : encodePromotion(kept);
+}
+
+/** What the first branch had once is not offered again, whatever becomes of it there. */
+async function settle({ session, environment, branches, into }: BackportPass, ids: readonly string[]): Promise<void> {
+  if (into === undefined) return;
+  const { promotions } = await session.store();
+  const revision = tipOf(session, into, branches);
+  const promotion = (await promotions.load()).get(backportKey(environment));
+  for (const commit of ids) {
+    await promotions.save(backportKey(environment), { promotion, arrival: { commit, revision }, events: [] });
+  }
+}
+
+/** Nothing is to be done, and nothing that was told has changed. */
+function isQuiet(known: KeptPromotion | undefined, look: BackportLook): boolean {
+  if (look.step !== "wait" && look.step !== "block" && look.step !== "declined") return false;
+  return known?.told === toldOf(look) && known.revision === look.revision;
+}
+
+function toldOf({ step, hotfixes: { conflicting } }: BackportLook): string {
+  const isOffered = step === "open" || step === "update" || step === "wait";
+  return [isOffered ? "offered" : step, ...conflicting.map(({ hotfix }) => hotfix.id)].join("\n");
+}
+
+async function act(pass: BackportPass, look: BackportLook): Promise<void> {
+  const isMerged = look.pull?.state === "merged" && look.step !== "wait";
+  if (isMerged || look.step === "close" || look.step === "forget") return end(pass, look);
+  if (look.step === "open" || look.step === "update") return propose(pass, look);
+  const type = look.forge === undefined && look.step === "wait" ? "backport-wanted" : `backport-${WORDS[look.step]}`;
+  await keep(pass, keptOf(pass, look), event(pass, type, backportReason(pass, look)));
+}
+
+const WORDS: Readonly<Partial<Record<PromotionStep, string>>> = {
+  ...{ wait: "waits", block: "blocked", declined: "declined" },
+};
+
+/** Pushes the branch, and opens its pull request or brings it up to date. */
+async function propose(pass: BackportPass, look: BackportLook): Promise<void> {
+  const { session, environment, into = "", branches, known, signal } = pass;
+  const { hotfixes, forge, pull } = look;
+  if (forge === undefined) return;
+  const head = backportBranch(environment);
+  const at = branches.get(head);
+  if (at !== undefined && at !== hotfixes.commit && at !== known?.commit) {
+    throw new TrueupError("GIT_MOVED", `somebody pushed to ${head}: it is not overwritten`, {
+      hint: "merge or close its pull request, or remove the branch; what is left is offered anew then",
+    });
+  }
+  if (at !== hotfixes.commit) {
+    const { lineage } = await session.source();
+    await lineage.move({ branch: head, to: hotfixes.commit, ...(at === undefined ? {} : { from: at }) }, signal);
+  }
+  const kept = keptOf(pass, look);
+  await keep(pass, kept);
+  const content = backportContent(pass, look);
+  if (pull?.state === "open") {
+    await forge.update(pull.number, { content }, signal);
+    return keep(pass, { ...kept, pullRequest: { number: pull.number, url: pull.url } });
+  }
+  const { branch: base = into } = session.config.environments.get(into) ?? {};
+  const opened = await forge.open({ ...content, head, base, reviewers: [] }, signal);
+  const told = event(pass, "backport-proposed", backportReason(pass, { ...look, pull: opened }));
+  await keep(pass, { ...kept, pullRequest: { number: opened.number, url: opened.url } }, told);
+}
+
+/** The first branch has all of it, or nothing is to be offered any more. */
+async function end(pass: BackportPass, { forge, pull }: BackportLook): Promise<void> {
+  const { session, environment, into, branches, known, found: memory, signal } = pass;
+  const ids = known?.revision.split(" ") ?? [];
+  if (pull?.state === "merged") {
+    await settle(pass, ids);
+    memory.delete(environment);
+  }
+  const { promotions } = await session.store();
+  const settled = await promotions.arrivals(backportKey(environment));
+  const hasArrived = into !== undefined && ids.every((id) => settled.has(id));
+  const message = hasArrived ? `${into} has all of it` : into === undefined ? OVER : `${environment} has it no more`;
+  if (pull?.state === "open") {
+    if (known !== undefined) await keep(pass, { ...known, closing: true });
+    const comment = `Nothing is left to bring back: ${message}.`;
+    await forge?.update(pull.number, { comment, close: true, ...(hasArrived && { merged: true }) }, signal);
+  }
+  const head = backportBranch(environment);
+  const at = branches.get(head);
+  // What somebody added to the branch stays.
+  if (at !== undefined && at === known?.commit) {
+    const source = await session.source();
+    await source.remove(head, at, signal).catch(() => {
+      signal.throwIfAborted();
+    });
+  }
+  await keep(pass, undefined, event(pass, "backport-over", `nothing is left to bring back: ${message}`));
+}
+
+const OVER = "the environment is out of the order, or the policy offers nothing back";
+
+function keptOf({ environment, known }: BackportPass, look: BackportLook): KeptPromotion {
+  const { revision, onto, hotfixes } = look;
+  const commit = hotfixes.picked.length > 0 ? hotfixes.commit : known?.commit;
+  return {
+    ...{ from: environment, revision, onto, closing: false, told: toldOf(look) },
+    since: known?.since ?? new Date().toISOString(),
+    ...(commit === undefined ? {} : { commit }),
+    ...(known?.pullRequest && { pullRequest: known.pullRequest }),
+  };
+}
+
+async function keep(
+  { session, environment }: BackportPass,
+  kept: KeptPromotion | undefined,
+  told?: NewEvent,
+): Promise<void> {
+  const { promotions } = await session.store();
+  const promotion = kept === undefined ? undefined : encodePromotion(kept);
+  await promotions.save(backportKey(environment), { promotion, events: told === undefined ? [] : [told] });
+}
+
+function event({ session, environment }: BackportPass, type: string, message: string): NewEvent {
+  session.log.info({ environment, event: type }, message);
+  return { environment, type, message };
+}
