@@ -5,7 +5,7 @@ import { firstLine, MOST_COMMITS } from "./candidate.js";
 import { PROMOTED, ROLLED_BACK } from "./held.js";
 
 /** Says in a commit which commit of a later environment's branch it brings back. */
-export const BACKPORT = "Trueup-Backport";
+const BACKPORT = "Trueup-Backport";
 
 export interface HotfixesRequest {
   /** The tip of the branch whose own changes are asked for, */

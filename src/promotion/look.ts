@@ -9,6 +9,7 @@ import type { RenderedEnvironment } from "../render/rendered.js";
 import { type Candidate, candidateOf } from "./candidate.js";
 import { differences } from "./difference.js";
 import { factsOf } from "./facts.js";
+import { type HopMemory, remembered } from "./hop-memory.js";
 import { hopsAt } from "./hops.js";
 import type { Hop } from "./policy.js";
 import { type KeptPromotion, promotionBranch } from "./promotion-desk.js";
@@ -24,6 +25,8 @@ export interface HopPass {
   readonly wish?: Wish;
   /** The order no longer has it: what is under way ends. */
   readonly over?: boolean;
+  /** What git answered in earlier passes; without it, git is asked. */
+  readonly memory?: HopMemory;
   /** As the commit on the forge was told in this pass. */
   readonly status?: string;
   readonly signal: AbortSignal;
@@ -62,10 +65,10 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   const revision = asked ?? newest;
   const { promotions } = await session.store();
   const { lineage } = await session.source();
-  const candidate = await candidateOf(
-    lineage,
-    { ...hop, revision, tip, recorded: await promotions.arrivals(hop.to) },
-    signal,
+  const recorded = await promotions.arrivals(hop.to);
+  const key = [tip, revision, ...[...recorded].flat()].join(" ");
+  const candidate = await remembered(pass.memory?.candidates, { to: hop.to, key }, () =>
+    candidateOf(lineage, { ...hop, revision, tip, recorded }, signal),
   );
   // What the branch went back from comes again only where a person says so.
   const isWanted = asked !== undefined || (hop.auto && !(candidate.relation === "ahead" && candidate.rolledBack));
@@ -119,7 +122,7 @@ interface Judging {
 }
 
 async function judge(
-  { session, hop, signal }: HopPass,
+  { session, hop, memory, signal }: HopPass,
   { revision, tip, candidate, pull }: Judging,
 ): Promise<Pick<HopLook, "gates" | "changes">> {
   if (candidate.relation !== "ahead") return { gates: [], changes: [] };
@@ -138,7 +141,8 @@ async function judge(
       }
     }),
   );
-  const { validation, changes } = await rendering(session, { to: hop.to, tip, commit: candidate.commit, signal });
+  const { commit } = candidate;
+  const { validation, changes } = await rendering(session, { to: hop.to, tip, commit, memory, signal });
   return { gates: [...gates, judged("validation", validation, waivers)], changes };
 }
 
@@ -146,13 +150,16 @@ interface RenderedCommit {
   readonly to: string;
   readonly tip: string;
   readonly commit: string;
+  readonly memory: HopMemory | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Renders the environment as it would be: a target that would not load fails the promotion, not the environment. */
-async function rendering(session: Session, { to, tip, commit, signal }: RenderedCommit) {
+async function rendering(session: Session, { to, tip, commit, memory, signal }: RenderedCommit) {
   const source = await session.source();
-  const snapshot = await source.read(commit, ["environments", "policies"], signal);
+  const snapshot = await remembered(memory?.snapshots, { to, key: commit }, () =>
+    source.read(commit, ["environments", "policies"], signal),
+  );
   const secret = (name: string): Promise<string> => session.secret(to, name);
   try {
     await hopsAt(session, commit, signal);

@@ -3,6 +3,7 @@ import { tipOf } from "../reconcile/desired.js";
 import type { Session } from "../reconcile/session.js";
 import { sourceFacts } from "./facts.js";
 import { backportBranch, backportKey, tendBackport } from "./backport.js";
+import type { HopMemory } from "./hop-memory.js";
 import { hopsOf, type Hops } from "./hops.js";
 import type { Hotfixes } from "./hotfixes.js";
 import { type KeptPromotion, loadPromotions, promotionBranch } from "./promotion-desk.js";
@@ -16,12 +17,15 @@ export interface TendMemory {
   readonly runs: Map<string, string>;
   /** By environment, the fault that was last told. */
   readonly faults: Map<string, string>;
+  /** What git said of the hops. */
+  readonly hops: HopMemory;
   /** By environment, its hotfixes as they were found last. */
   readonly hotfixes: Map<string, { readonly tips: string; readonly hotfixes: Hotfixes }>;
 }
 
 export function tendMemory(): TendMemory {
-  return { runs: new Map(), faults: new Map(), hotfixes: new Map() };
+  const hops = { candidates: new Map(), snapshots: new Map() };
+  return { runs: new Map(), faults: new Map(), hops, hotfixes: new Map() };
 }
 
 /**
@@ -46,10 +50,12 @@ export async function tendPromotions(
     const known = kept.get(hop.to);
     if (!hop.auto && known === undefined) continue;
     try {
-      reports.push(await tendHop({ session, hop, over, branches, known, signal }));
+      reports.push(await tendHop({ session, hop, over, branches, known, memory: memory.hops, signal }));
       memory.faults.delete(hop.to);
     } catch (error) {
       signal.throwIfAborted();
+      // A merge that was made long ago may have gone from the mirror.
+      memory.hops.candidates.delete(hop.to);
       tellFault(session, memory, hop.to, error);
     }
   }

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { promotions } from "../../src/operations/promotions.js";
 import { tendMemory, tendPromotions, type TendMemory } from "../../src/promotion/tend.js";
@@ -232,5 +233,34 @@ describe("offering hotfixes to the first branch", () => {
     );
     expect(await git("rev-parse", HEAD)).toBe(theirs);
     expect(await shown()).toEqual([]);
+  });
+});
+
+describe("an idle pass", () => {
+  it("starts no process while hops wait and hotfixes are offered", async () => {
+    const gates = "gates: [ { approvals: { by: [bob] } } ]";
+    const into = `{ staging: { auto: true, merge: direct, ${gates} }, prod: { auto: true, ${gates} } }`;
+    for (const branch of ENVIRONMENTS) {
+      await world.commit({ "policies/promotion.yaml": `order: [dev, staging, prod]\ninto: ${into}\n` }, { branch });
+    }
+    await set("dev", { a: 1 });
+    await set("staging", { c: 3 });
+    await set("prod", { b: 7 });
+    for (let count = 0; count < 2; count += 1) await pass();
+    expect(await shown()).toHaveLength(2);
+    const before = await eventList(session);
+    let started = 0;
+    const count = () => (started += 1);
+    subscribe("child_process", count);
+    try {
+      await tendPromotions(session, memory, session.stop);
+      expect(started).toBe(0);
+      await refresh(session, session.stop);
+      // That the counter counts.
+      expect(started).toBe(1);
+    } finally {
+      unsubscribe("child_process", count);
+    }
+    expect(await eventList(session)).toEqual(before);
   });
 });
