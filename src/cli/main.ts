@@ -2,8 +2,10 @@
 import { program } from "./program.js";
 import { exitWith } from "./exit.js";
 
+const root = program();
 try {
-  await program().parseAsync(process.argv);
+  await root.parseAsync(process.argv);
 } catch (error) {
-  await exitWith(error, process.argv.includes("--verbose"));
+  const { output } = root.opts<{ output?: string }>();
+  await exitWith(error, { verbose: process.argv.includes("--verbose"), annotate: output === "github" });
 }

@@ -16,8 +16,8 @@ export function program(): Command {
     .version(version(), "-V, --version")
     .option("--config <file>", "the operator's file", "trueup.yaml")
     .addOption(
-      new Option("-o, --output <form>", "form of the answer; html for report only")
-        .choices(["table", "json", "yaml", "markdown", "html"])
+      new Option("-o, --output <form>", "form of the answer; github for a step of GitHub Actions, html for report only")
+        .choices(["table", "json", "yaml", "markdown", "github", "html"])
         .default("table"),
     )
     .option("--no-color", "no colour (NO_COLOR and FORCE_COLOR are heeded, too)")
@@ -274,7 +274,9 @@ export function program(): Command {
 function globals(command: Command): Globals {
   const { output, ...rest } = anyForm(command);
   // Before the verb does anything: only one of them has a page to show.
-  if (output === "html") command.error("error: only `report` answers as html; -o is table, json, yaml or markdown");
+  if (output === "html") {
+    command.error("error: only `report` answers as html; -o is table, json, yaml, markdown or github");
+  }
   return { ...rest, output };
 }
 

@@ -1,6 +1,6 @@
 import { formatPlace } from "../../core/errors.js";
 import { asTrueupError } from "../../reconcile/pass.js";
-import type { ReportedError } from "../../reconcile/report.js";
+import { reportError, type ReportedError } from "../../reconcile/report.js";
 import { paint } from "./paint.js";
 
 /**
@@ -8,11 +8,13 @@ import { paint } from "./paint.js";
  * --verbose shows it, with the stack.
  */
 export function printError(error: unknown, verbose: boolean): void {
-  const { code, message, where, hint } = asTrueupError(error);
-  process.stderr.write(
-    errorText({ code, message, ...(where && { where: formatPlace(where) }), ...(hint && { hint }) }),
-  );
+  process.stderr.write(errorText(reportedError(error)));
   if (verbose && error instanceof Error) process.stderr.write(`${stack(error)}\n`);
+}
+
+export function reportedError(error: unknown): ReportedError {
+  const known = asTrueupError(error);
+  return reportError(known, known.where === undefined ? undefined : formatPlace(known.where));
 }
 
 /** `error: what` (code), `at file:line:column`, `hint: what to do`. */

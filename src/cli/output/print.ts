@@ -1,15 +1,21 @@
 import type { Value } from "../../core/value.js";
 import type { Globals } from "../globals.js";
+import type { Annotation } from "./github.js";
 import { readJson, stringifyJson } from "../../lib/json.js";
 
 export interface Printable {
   readonly data: object;
   readonly table: () => string;
   readonly markdown: () => string;
+  /** What `github` shows besides. */
+  readonly annotations?: () => readonly Annotation[];
+  /** What `github` tells later steps, by name. */
+  readonly outputs?: () => Readonly<Record<string, string>>;
 }
 
 /** Prints an answer in the form that was asked for. JSON is versioned, stable and documented: see docs/json.md. */
-export async function print(output: Globals["output"], { data, table, markdown }: Printable): Promise<void> {
+export async function print(output: Globals["output"], printable: Printable): Promise<void> {
+  const { data, table, markdown } = printable;
   switch (output) {
     case "json":
       return write(`${stringifyJson(data as unknown as Value, { space: 2 })}\n`);
@@ -22,6 +28,8 @@ export async function print(output: Globals["output"], { data, table, markdown }
       return write(markdown());
     case "table":
       return write(table());
+    case "github":
+      return (await import("./github.js")).printForGitHub(printable);
   }
 }
 

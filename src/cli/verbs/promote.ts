@@ -1,5 +1,6 @@
 import { TrueupError } from "../../core/errors.js";
 import { promote as operation } from "../../operations/promote.js";
+import type { HopReport } from "../../promotion/report.js";
 import { ask } from "../ask.js";
 import type { Globals } from "../globals.js";
 import { print } from "../output/print.js";
@@ -37,7 +38,16 @@ export async function promote({ from, to }: PromotePlace, options: PromoteOption
     data: report,
     table: () => hopText(report.hop),
     markdown: () => hopMarkdown(report.hop),
+    outputs: () => outputs(report.hop),
   });
   const { state } = report.hop;
   process.exitCode = state === "blocked" || state === "declined" ? 1 : state === "waiting" ? 2 : 0;
+}
+
+function outputs({ state, revision, pullRequest }: HopReport): Record<string, string> {
+  return {
+    state,
+    ...(revision === null ? {} : { revision }),
+    ...(pullRequest === undefined ? {} : { "pull-request": pullRequest.url }),
+  };
 }
