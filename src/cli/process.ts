@@ -8,6 +8,9 @@ export function holder(): string {
 }
 
 export function who(): string {
+  // Everybody is `runner` on a machine of GitHub Actions, which knows who started the run.
+  const { GITHUB_ACTIONS, GITHUB_ACTOR } = process.env;
+  if (GITHUB_ACTIONS === "true" && GITHUB_ACTOR !== undefined && GITHUB_ACTOR !== "") return GITHUB_ACTOR;
   try {
     return userInfo().username;
   } catch {
