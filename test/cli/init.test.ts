@@ -47,7 +47,9 @@ describe("trueup init", () => {
     expect(git(cwd, "branch", "--format=%(refname:short)").split("\n").sort()).toEqual(["dev", "prod", "staging"]);
     // trueup.yaml is the operator's: it is not in the repository.
     expect(git(cwd, "ls-files")).not.toContain("trueup.yaml");
-    expect(git(cwd, "ls-files")).toContain(".github/workflows/drift-report.yml");
+    for (const name of ["drift-detection", "drift-report", "promote", "validate"]) {
+      expect(git(cwd, "ls-files")).toContain(`.github/workflows/${name}.yml`);
+    }
     expect(git(cwd, "status", "--porcelain")).toBe("");
 
     const valid = await trueup(["validate"], { cwd });
@@ -58,6 +60,10 @@ describe("trueup init", () => {
     expect(readFileSync(join(cwd, "live/prod/app.env"), "utf8")).toBe("LOG_FORMAT=json\nWORKERS=8\nSITE=east\n");
     expect(readFileSync(join(cwd, "live/dev/app.yaml"), "utf8")).toContain("level: debug\n");
     expect((await trueup(["diff"], { cwd })).code).toBe(0);
+    // Nothing is to be promoted yet, and nothing moves by itself.
+    const promotion = await trueup(["promote", "dev", "staging", "--dry-run"], { cwd });
+    expect(promotion).toMatchObject({ code: 0, stderr: "" });
+    expect(promotion.stdout).toMatch(/^dev → staging [0-9a-f]{10}: idle\n/);
     expect(git(cwd, "status", "--porcelain")).toBe("");
   });
 
