@@ -3,6 +3,7 @@ import { tipOf } from "../reconcile/desired.js";
 import type { Session } from "../reconcile/session.js";
 import { sourceFacts } from "./facts.js";
 import { backportBranch, backportKey, tendBackport } from "./backport.js";
+import { tellDeployment } from "./deployments.js";
 import type { HopMemory } from "./hop-memory.js";
 import { hopsOf, type Hops } from "./hops.js";
 import type { Hotfixes } from "./hotfixes.js";
@@ -15,6 +16,8 @@ import type { HopReport } from "./report.js";
 export interface TendMemory {
   /** By environment, the revision at which it was last noted to be in sync. */
   readonly runs: Map<string, string>;
+  /** By environment, how its deployment was last told to the forge. */
+  readonly deployments: Map<string, string>;
   /** By environment, the fault that was last told. */
   readonly faults: Map<string, string>;
   /** What git said of the hops. */
@@ -25,7 +28,7 @@ export interface TendMemory {
 
 export function tendMemory(): TendMemory {
   const hops = { candidates: new Map(), snapshots: new Map() };
-  return { runs: new Map(), faults: new Map(), hops, hotfixes: new Map() };
+  return { runs: new Map(), deployments: new Map(), faults: new Map(), hops, hotfixes: new Map() };
 }
 
 /**
@@ -60,6 +63,9 @@ export async function tendPromotions(
     }
   }
   await tendBackports(session, memory, { hops: { hops, faults }, kept, signal });
+  // Last: GitHub takes a write a second.
+  for (const name of session.config.environments.keys())
+    await tellDeployment(session, memory.deployments, { name, branches, signal });
   return reports;
 }
 

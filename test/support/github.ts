@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,7 +5,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createEmulator } from "emulate";
 import { serveGit } from "./git-server.js";
+import { hasCommit, hasCommits, servedPulls } from "./github-pulls.js";
 import { deviationsOf, exampleOf, operationOf, violationsOf } from "./github-openapi.js";
+import { revisionsFake } from "./github-revisions.js";
 
 export interface GitHubWorld {
   /**
@@ -34,6 +35,8 @@ export interface GitHubWorld {
   as(token: string, method: string, path: string, body?: unknown): Promise<{ status: number; data: unknown }>;
   /** The owner merges a pull request, in git, too. */
   merge(repository: string, number: number): Promise<void>;
+  /** As branch protection: nobody pushes to the branch, and pull requests are merged where these statuses of their heads say success. */
+  protect(repository: string, branch: string, contexts: readonly string[]): void;
   close(): Promise<void>;
 }
 
@@ -58,6 +61,15 @@ export async function githubWorld(): Promise<GitHubWorld> {
   const mayUseGit = new Set([tokens.bot, tokens.owner]);
   const closers = new Map<string, string>();
   const world = { asked: [], credentials: [], violations: [], instead: [], faults: [] } as unknown as Lists;
+  const revisions = revisionsFake((repository, commit) => hasCommit(folders.get(repository), commit));
+  const pulls = servedPulls({
+    folders,
+    async statuses(repository, commit) {
+      const { data } = await as(tokens.owner, "GET", `/repos/${repository}/commits/${commit}/statuses`);
+      const newestLast = (data as { context: string; state: string }[]).toReversed();
+      return new Map(newestLast.map(({ context, state }) => [context, state]));
+    },
+  });
   let repositories = 0;
 
   /** As the emulator does it, but for what it leaves out or gets wrong. */
@@ -66,7 +78,9 @@ export async function githubWorld(): Promise<GitHubWorld> {
     const opening = method === "POST" && /^\/repos\/([^/]+\/[^/]+)\/pulls$/.exec(path)?.[1];
     const refused = opening ? await refusalOf(opening, request.body) : undefined;
     if (refused !== undefined) return { status: 422, data: { message: "Validation Failed", errors: [refused] } };
-    const given = await ask(addresses, request);
+    const fake = revisions.answer({ ...request, query: new URL(request.url, url).searchParams });
+    if (fake !== undefined) return fake;
+    const given = await pulls.answer(request, (asked) => ask(addresses, asked));
     const { token } = given.data as { token?: string };
     if (path.endsWith("/access_tokens") && token !== undefined) mayUseGit.add(token);
     if (method === "PATCH" && request.body.includes('"state":"closed"')) closers.set(path, loginOf(request));
@@ -174,14 +188,10 @@ export async function githubWorld(): Promise<GitHubWorld> {
       return { url: `${url}/${repository}.git` };
     },
     async merge(repository, number) {
-      const path = `/repos/${repository}/pulls/${number}`;
-      const { data } = await as(tokens.owner, "GET", path);
-      const { head, base } = data as { head: { ref: string }; base: { ref: string } };
-      const folder = folders.get(repository);
-      if (folder !== undefined) mergeInGit(folder, { head: head.ref, base: base.ref, number });
-      const merged = await as(tokens.owner, "PUT", `${path}/merge`, {});
+      const merged = await as(tokens.owner, "PUT", `/repos/${repository}/pulls/${number}/merge`, {});
       if (merged.status !== 200) throw new Error(`not merged: ${JSON.stringify(merged.data)}`);
     },
+    protect: pulls.protect,
     async close() {
       proxy.closeAllConnections();
       await new Promise((done) => proxy.close(done));
@@ -199,7 +209,7 @@ const KNOWN = [
   /permission: user must have required property 'role_name'$/,
   /labels\/N\/description must be string$/,
   // Of an App's own user, whose name has brackets in it: not percent-encoded.
-  /user\/\w*url must match format "uri"$/,
+  /(user|merged_by)\/\w*url must match format "uri"$/,
 ];
 
 type Lists = Pick<GitHubWorld, "asked" | "credentials" | "violations" | "instead" | "faults">;
@@ -273,28 +283,6 @@ function passwordOf(authorization = ""): string {
   return Buffer.from(basic, "base64").toString().split(":")[1] ?? "";
 }
 
-function hasCommits(folder: string, { head, base }: { head: string; base: string }): boolean {
-  try {
-    return git(folder, "rev-list", "--count", `refs/heads/${base}..refs/heads/${head}`) !== "0";
-  } catch {
-    return false;
-  }
-}
-
-/** A merge commit, as GitHub's button makes it. */
-function mergeInGit(folder: string, { head, base, number }: { head: string; base: string; number: number }): void {
-  const [ours, theirs] = [`refs/heads/${base}`, `refs/heads/${head}`];
-  const tree = git(folder, "merge-tree", "--write-tree", ours, theirs);
-  const who = ["-c", "user.name=acme", "-c", "user.email=acme@users.noreply.github.com"];
-  const message = `Merge pull request #${number} from acme/${head}`;
-  const commit = git(folder, ...who, "commit-tree", tree, "-p", ours, "-p", theirs, "-m", message);
-  git(folder, "update-ref", ours, commit);
-}
-
-function git(folder: string, ...args: string[]): string {
-  return execFileSync("git", args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-}
-
 async function textOf(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
@@ -317,8 +305,10 @@ async function branchFor(as: GitHubWorld["as"], { repository, head, base }: Bran
   const api = `/repos/${repository}`;
   const there = await as(tokens.owner, "GET", `${api}/git/ref/heads/${head}`);
   if (there.status === 200) return;
-  const tip = await as(tokens.owner, "GET", `${api}/git/ref/heads/${base}`);
-  const { sha } = (tip.data as { object: { sha: string } }).object;
+  const tipOf = (branch: string) => as(tokens.owner, "GET", `${api}/git/ref/heads/${branch}`);
+  const known = await tipOf(base);
+  const { sha } = ((known.status === 200 ? known : await tipOf("main")).data as { object: { sha: string } }).object;
+  if (known.status !== 200) await as(tokens.owner, "POST", `${api}/git/refs`, { ref: `refs/heads/${base}`, sha });
   await as(tokens.owner, "POST", `${api}/git/refs`, { ref: `refs/heads/${head}`, sha });
   const content = Buffer.from(`of: ${head}\n`).toString("base64");
   await as(tokens.owner, "PUT", `${api}/contents/proposed.yaml`, { message: "adopt", content, branch: head });
