@@ -15,3 +15,13 @@ export function sign(secret: string, { id, timestamp, body }: Signed): string {
   const key = secret.startsWith("whsec_") ? Buffer.from(secret.slice("whsec_".length), "base64") : Buffer.from(secret);
   return `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`;
 }
+
+/** The headers of one attempt: its time is now, and not the message's, as receivers refuse an old one as replayed. */
+export function webhookHeaders(
+  secret: string | undefined,
+  { id, body }: Omit<Signed, "timestamp">,
+): Readonly<Record<string, string>> {
+  const timestamp = Math.floor(Date.now() / 1_000);
+  const signature = secret === undefined ? {} : { "webhook-signature": sign(secret, { id, timestamp, body }) };
+  return { "webhook-id": id, "webhook-timestamp": String(timestamp), ...signature };
+}

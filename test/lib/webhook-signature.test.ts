@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { sign } from "../../../src/notifiers/webhook/signature.js";
+import { sign } from "../../src/lib/webhook-signature.js";
 
 it("signs as the reference libraries of Standard Webhooks do", () => {
   // The example that those libraries are tested with.
