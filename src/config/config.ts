@@ -12,6 +12,7 @@ import { type NotifierConfig, readNotifiers } from "./notifiers.js";
 import { type ProbeConfig, readProbes } from "./probes.js";
 import { readReports, type ReportConfig, reportSchema } from "./reports.js";
 import { rooted } from "./rooted.js";
+import { type WebhookConfig, webhookSchema } from "./webhooks.js";
 
 /** `trueup.yaml`: the operator's file, and the trust boundary. Paths in it are relative to its folder. */
 const environmentSchema = z.strictObject({
@@ -39,6 +40,8 @@ const configSchema = z.strictObject({
   /** What the controller writes by itself, by the clock. */
   reports: z.array(reportSchema).default([]),
   forge: forgeSchema,
+  /** What promotions ask for its word, by the name that policies give as `webhook`. */
+  webhooks: z.record(z.string(), webhookSchema).default({}),
   notifiers: z.array(z.record(z.string(), z.unknown())).default([]),
 });
 
@@ -66,6 +69,7 @@ export interface Config {
   readonly notifiers: readonly NotifierConfig[];
   /** Where drift is proposed. */
   readonly forge: ForgeSpec;
+  readonly webhooks: ReadonlyMap<string, WebhookConfig>;
   readonly source: CheckedFile;
 }
 
@@ -114,6 +118,7 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
     notifiers,
     reports: readReports(source, data.reports, { folder, notifiers, environments: Object.keys(data.environments) }),
     forge: data.forge,
+    webhooks: new Map(Object.entries(data.webhooks)),
     source,
   };
 }

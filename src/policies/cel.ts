@@ -11,6 +11,8 @@ export interface CelSource {
   readonly expression: string;
   readonly variables: CelVariables;
   readonly where: Place;
+  /** What to do about an expression that is not valid, where the variables are others than docs/policies.md says. */
+  readonly hint?: string;
 }
 
 /**
@@ -96,15 +98,17 @@ function isNode(value: unknown): value is ASTNode {
   return typeof value === "object" && value !== null && "op" in value && "args" in value;
 }
 
-function celError(error: unknown, { expression, where }: CelSource): TrueupError {
+function celError(error: unknown, { expression, where, hint }: CelSource): TrueupError {
   const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
   const at = rangeStart(error);
   const near = at === undefined || at >= expression.length ? "" : ` at \`${expression.slice(at, at + 24)}\``;
   return new TrueupError("POLICY_INVALID", `the CEL expression is not valid: ${reason.replace("re2find", "matches")}${near}`, {
     where,
-    hint: /no such overload|Operator/.test(reason)
-      ? "numbers in documents are doubles: write 1.0, or double(x)"
-      : "see docs/policies.md for the variables that a condition has",
+    hint:
+      hint ??
+      (/no such overload|Operator/.test(reason)
+        ? "numbers in documents are doubles: write 1.0, or double(x)"
+        : "see docs/policies.md for the variables that a condition has"),
   });
 }
 

@@ -1,13 +1,17 @@
-import type { Approvals } from "../core/gate.js";
+import type { Approvals, GateVerdict } from "../core/gate.js";
 import { SEVERITIES, type Severity } from "../core/policy.js";
 import type { ApprovalQuery, PullRequest } from "../forges/forge.js";
+import type { Commit } from "../git/lineage.js";
 import { knowledge } from "../reconcile/environment.js";
 import { DRIFT_KINDS, episodesOf, CLOSES, OPENS, TOLD } from "../reports/episodes.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { Session } from "../reconcile/session.js";
 import type { Event } from "../store/store.js";
+import { answerOf } from "./answers.js";
+import { wordOf } from "./external.js";
 import type { Facts, SourceFacts } from "./gates/gate.js";
 import type { Hop } from "./policy.js";
+import type { Difference } from "./report.js";
 
 /** So many revisions back an environment's runs are looked at. */
 const MOST_RUNS = 200;
@@ -18,14 +22,15 @@ export interface FactsRequest {
   /** What the branch would point to: the head of the promotion's pull request, where that is up to date. */
   readonly commit: string;
   readonly pull: PullRequest | undefined;
+  /** Whether somebody asked for it: before that, no webhook is. */
+  readonly wanted: boolean;
+  readonly commits: readonly Commit[];
+  readonly changes: readonly Difference[];
 }
 
-/** What gates may know, from the store, the mirror and the forge; nothing live is asked. */
-export async function factsOf(
-  session: Session,
-  { hop, revision, commit, pull }: FactsRequest,
-  signal: AbortSignal,
-): Promise<Facts> {
+/** What gates may know: from the store and the mirror, and, where a gate asks, from the forge and what trueup.yaml names. */
+export async function factsOf(session: Session, request: FactsRequest, signal: AbortSignal): Promise<Facts> {
+  const { hop, revision, commit, pull, commits, changes } = request;
   const { from, to } = hop;
   return {
     ...{ from, to, revision, now: Date.now() },
@@ -39,7 +44,28 @@ export async function factsOf(
       return { approvers: [...said, ...approvers], unknown };
     },
     checks: async () => (await session.forge())?.revisions?.checks(revision, signal),
+    candidate: {
+      ...{ commits: commits.length, changes: changes.length },
+      targets: [...new Set(changes.map(({ target }) => target))],
+    },
+    probe: (name) => {
+      const ask = async (stop: AbortSignal) => (await session.probe(from, name)).check(stop);
+      return answerOf(session, { key: `probe ${from} ${name}`, holds: PROBED, ask }, signal);
+    },
+    ask: (webhook) => asked(session, { webhook, request }, signal),
   };
+}
+
+async function asked(
+  session: Session,
+  { webhook, request }: { webhook: string; request: FactsRequest },
+  signal: AbortSignal,
+): Promise<GateVerdict> {
+  const { hop, revision, wanted, commits, changes } = request;
+  if (!wanted) return { state: "pending", reason: "it is asked once somebody asks for the promotion" };
+  const told = commits.slice(0, TOLD_COMMITS).map(({ id, author, subject }) => ({ id, author, subject }));
+  const question = { from: hop.from, to: hop.to, revision, commits: told, changes: changes.length };
+  return wordOf(session, { webhook, question }, signal);
 }
 
 async function reviews(
@@ -51,6 +77,11 @@ async function reviews(
   if (pull === undefined || revisions === undefined) return { approvers: [], unknown: [] };
   return revisions.approvals(pull.number, asked, signal);
 }
+
+/** Milliseconds for which a probe's answer holds: a burst of passes asks once, and a person who looks again sees what is. */
+const PROBED = 5_000;
+/** So many commits a webhook is told of. */
+const TOLD_COMMITS = 50;
 
 /** How an environment stands to a revision: as the last passes left its targets. */
 export async function sourceFacts(

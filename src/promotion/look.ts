@@ -74,7 +74,7 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   const isWanted = asked !== undefined || (hop.auto && !(candidate.relation === "ahead" && candidate.rolledBack));
   const forge = hop.merge === "direct" && known?.pullRequest === undefined ? undefined : await session.forge();
   const pull = known === undefined && !isWanted ? undefined : await pullOf(pass, { forge, candidate });
-  const { gates, changes } = await judge(pass, { revision, tip, candidate, pull });
+  const { gates, changes } = await judge(pass, { revision, tip, candidate, pull, wanted: isWanted });
   const auto = hop.auto || wish?.merge === true;
   // Nowhere to open one: a person asks for the merge itself.
   const direct = hop.merge === "direct" || forge === undefined;
@@ -119,17 +119,20 @@ interface Judging {
   readonly tip: string;
   readonly candidate: Candidate;
   readonly pull: PullRequest | undefined;
+  readonly wanted: boolean;
 }
 
 async function judge(
   { session, hop, memory, signal }: HopPass,
-  { revision, tip, candidate, pull }: Judging,
+  { revision, tip, candidate, pull, wanted }: Judging,
 ): Promise<Pick<HopLook, "gates" | "changes">> {
   if (candidate.relation !== "ahead") return { gates: [], changes: [] };
   const { promotions } = await session.store();
   const decisions = await promotions.decisions(hop.to, revision);
   const waivers = decisions.flatMap(({ by, gate, reason = "" }) => (gate === undefined ? [] : [{ by, gate, reason }]));
-  const facts = await factsOf(session, { hop, revision, commit: candidate.commit, pull }, signal);
+  const { commit, commits } = candidate;
+  const { validation, changes } = await rendering(session, { to: hop.to, tip, commit, memory, signal });
+  const facts = await factsOf(session, { hop, revision, commit, pull, wanted, commits, changes }, signal);
   const gates = await Promise.all(
     hop.gates.map(async (gate) => {
       try {
@@ -141,8 +144,6 @@ async function judge(
       }
     }),
   );
-  const { commit } = candidate;
-  const { validation, changes } = await rendering(session, { to: hop.to, tip, commit, memory, signal });
   return { gates: [...gates, judged("validation", validation, waivers)], changes };
 }
 

@@ -79,6 +79,9 @@ export async function readPromotionPolicy(text: string, file: string): Promise<P
   return { order, hops: await Promise.all(hops) };
 }
 
+/** It is written on the command line, and on a forge. */
+const gateName = z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "expected letters, digits, `-`, `_` and `.`");
+
 interface At {
   readonly source: CheckedFile;
   readonly path: readonly (string | number)[];
@@ -86,7 +89,7 @@ interface At {
 
 async function openGate(spec: Readonly<Record<string, unknown>>, { source, path }: At): Promise<Gate> {
   const kinds = gateKinds.map(({ kind }) => kind);
-  const [kind = "", ...others] = Object.keys(spec);
+  const [kind = "", ...others] = Object.keys(spec).filter((key) => key !== "name");
   const found = gateKinds.find((candidate) => candidate.kind === kind);
   if (found === undefined) {
     throw new TrueupError("POLICY_INVALID", kind === "" ? "a gate says nothing" : `there is no gate \`${kind}\``, {
@@ -103,16 +106,22 @@ async function openGate(spec: Readonly<Record<string, unknown>>, { source, path 
   }
   const at = [...path, kind];
   const checked = check(source, { schema: found.schema, code: "POLICY_INVALID", value: spec[kind], at });
-  return found.open(checked, { source, path: at });
+  const gate = await found.open(checked, { source, path: at });
+  if (spec.name === undefined) return gate;
+  const naming = { schema: gateName, code: "POLICY_INVALID", value: spec.name, at: [...path, "name"] } as const;
+  return { ...gate, name: check(source, naming) };
 }
+
+/** What stands in front of every hop. */
+const ALWAYS: readonly string[] = [synced.name, "validation"];
 
 /** A gate is waived by its name. */
 function distinct(gates: readonly Gate[], { source, path }: At): void {
   gates.forEach(({ name }, index) => {
-    if (gates.findIndex((gate) => gate.name === name) === index && name !== synced.name) return;
+    if (gates.findIndex((gate) => gate.name === name) === index && !ALWAYS.includes(name)) return;
     throw new TrueupError("POLICY_INVALID", `the gate \`${name}\` is there twice`, {
       where: source.place([...path, index]),
-      hint: "write both conditions into one",
+      hint: "write both conditions into one, or give one of them another `name`",
     });
   });
 }

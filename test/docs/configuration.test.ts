@@ -44,7 +44,7 @@ describe("docs/configuration.md", () => {
     });
     const env = {
       ...{ GIT_TOKEN: "x", DATABASE_URL: "postgres://x/x", PROD_DATABASE_PASSWORD: "x", PROD_MQTT_PASSWORD: "x" },
-      PROD_SECRET_SMTP: "x",
+      ...{ PROD_SECRET_SMTP: "x", CHANGE_BOARD_SECRET: "x", API_TOKEN: "x" },
     };
     const ran = await world.run(["validate", "-o", "json"], { env });
     expect(ran.stderr).toBe("");
@@ -60,6 +60,11 @@ describe("docs/configuration.md", () => {
       ["      database: # for postgres-table and postgres-settings\n", /^ {8}KEY:/m],
       ["      broker: # for mqtt\n", /^ {8}KEY:/m],
       ["      host: # for files\n", /^ {8}KEY:/m],
+      ["  change-board:\n", /^ {4}KEY:/m],
+      ["      api: # one GET; redirects are not followed\n", /^ {8}KEY:/m],
+      ["      rows: # one query, in a read-only transaction: one row with one boolean\n", /^ {8}KEY:/m],
+      ["      bus: # somebody publishes\n", /^ {8}KEY:/m],
+      ["      check: # a program that exits with 0, in this folder, with TRUEUP_ENVIRONMENT; no shell\n", /^ {8}KEY:/m],
     ];
     for (const [at, pattern] of places) {
       const indentation = " ".repeat(at.search(/\S/) + 2);

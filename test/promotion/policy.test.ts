@@ -2,25 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { GateVerdict } from "../../src/core/gate.js";
 import type { Facts } from "../../src/promotion/gates/gate.js";
 import { readPromotionPolicy } from "../../src/promotion/policy.js";
+import { FACTS, HOUR, NOW, openGate } from "../support/promotion-facts.js";
 
 const FILE = "policies/promotion.yaml";
-const HOUR = 3_600_000;
-const NOW = Date.parse("2026-11-20T20:00:00Z"); // a Friday
 const never = new AbortController().signal;
 
-const facts: Facts = {
-  ...{ from: "dev", to: "staging", revision: "1a2b3c4d5e6f7a8b", now: NOW },
-  source: { apart: [], since: NOW - 2 * HOUR },
-  lastDrift: () => Promise.resolve(undefined),
-  approvals: () => Promise.resolve({ approvers: [], unknown: [] }),
-  checks: () => Promise.resolve(new Map()),
-};
-
 /** What a gate written as YAML says of these facts. */
-async function says(gate: string, given: Partial<Facts> = {}): Promise<GateVerdict | undefined> {
-  const text = `order: [dev, staging]\ninto:\n  staging:\n    gates:\n      - ${gate}\n`;
-  const { hops } = await readPromotionPolicy(text, FILE);
-  return hops[0]?.gates.at(-1)?.check({ ...facts, ...given }, never);
+async function says(gate: string, given: Partial<Facts> = {}): Promise<GateVerdict> {
+  return (await openGate(gate)).check({ ...FACTS, ...given }, never);
 }
 
 describe("policies/promotion.yaml", () => {
@@ -49,6 +38,27 @@ describe("policies/promotion.yaml", () => {
       /`checks` is there twice/,
     ],
     [
+      "order: [dev, prod]\ninto: { prod: { gates: [ { checks: [a] }, { checks: [b], name: 'a b' } ] } }\n",
+      "2:64",
+      /letters, digits/,
+    ],
+    ["order: [dev, prod]\ninto: { prod: { gates: [ { name: a } ] } }\n", "2:26", /a gate says nothing/],
+    [
+      "order: [dev, prod]\ninto: { prod: { gates: [ { checks: [a], name: synced } ] } }\n",
+      "2:26",
+      /`synced` is there twice/,
+    ],
+    [
+      "order: [dev, prod]\ninto: { prod: { gates: [ { when: 'promotion.commit > 5' } ] } }\n",
+      "2:34",
+      /CEL expression is not valid: No such key: commit/,
+    ],
+    [
+      "order: [dev, prod]\ninto: { prod: { gates: [ { when: promotion.commits } ] } }\n",
+      "2:34",
+      /is a int, not a bool/,
+    ],
+    [
       "order: [dev, prod]\ninto: { prod: { gates: [ { freeze: [ { cron: 'x', duration: 1h } ] } ] } }\n",
       "2:46",
       /cron|`x`/,
@@ -63,15 +73,69 @@ describe("policies/promotion.yaml", () => {
   });
 });
 
+describe("the name of a gate", () => {
+  it("tells two of a kind apart", async () => {
+    const { hops } = await readPromotionPolicy(
+      "order: [dev, prod]\ninto: { prod: { gates: [ { soak: { for: 1h } }, { name: calm, soak: { for: 1d, severity: critical } } ] } }\n",
+      FILE,
+    );
+    expect(hops[0]?.gates.map(({ name }) => name)).toEqual(["synced", "soak", "calm"]);
+    expect(await hops[0]?.gates[2]?.check(FACTS, never)).toMatchObject({ state: "pending" });
+  });
+});
+
+describe("the gate `health`", () => {
+  it("names every probe that is ill, and why", async () => {
+    const probe = (name: string) =>
+      Promise.resolve({ healthy: name === "api", detail: `${name}.example answered ${name === "api" ? 200 : 503}` });
+    expect(await says("health: [api]", { probe })).toEqual({ state: "passed", reason: "api of dev healthy" });
+    expect(await says("health: [rows, api, bus]", { probe })).toEqual({
+      state: "pending",
+      reason: "rows: rows.example answered 503; bus: bus.example answered 503",
+    });
+  });
+});
+
+describe("the gate `when`", () => {
+  const long = `promotion.to == '${"x".repeat(200)}'`;
+  it.each([
+    [
+      "when: 'promotion.commits == 2 && promotion.changes <= 1'",
+      "passed",
+      "`promotion.commits == 2 && promotion.changes <= 1` holds",
+    ],
+    [`when: '"host" in promotion.targets'`, "passed", '`"host" in promotion.targets` holds'],
+    [
+      "when: \"promotion.from == 'dev' && promotion.to.startsWith('st') && promotion.revision.size() == 15\"",
+      "failed",
+      "`promotion.from == 'dev' && promotion.to.startsWith('st') && promotion.revision.size() == 15` does not hold",
+    ],
+    [
+      "when: 'promotion.targets[7] == \"host\"'",
+      "failed",
+      '`promotion.targets[7] == "host"` cannot be told: a member is not there (ask with has() first)',
+    ],
+    [`when: "${long}"`, "failed", `\`${long.slice(0, 120)}…\` does not hold`],
+  ])("%s: %s", async (gate, state, reason) => {
+    expect(await says(gate)).toEqual({ state, reason });
+  });
+
+  it("says which words a condition has", async () => {
+    await expect(openGate("when: promotion.commits + 1.0 == 2.0")).rejects.toMatchObject({
+      hint: "`promotion` has from, to, revision, commits, changes, targets",
+    });
+  });
+});
+
 describe("the gate `synced`", () => {
   it("names the targets that are apart, and waits", async () => {
     const { hops } = await readPromotionPolicy("order: [dev, staging]\n", FILE);
     const apart = ["a", "b", "c", "d", "e"].map((target) => ({ target, why: "is Drifted" }));
-    expect(await hops[0]?.gates[0]?.check({ ...facts, source: { apart, since: undefined } }, never)).toEqual({
+    expect(await hops[0]?.gates[0]?.check({ ...FACTS, source: { apart, since: undefined } }, never)).toEqual({
       state: "pending",
       reason: "dev is not in sync at 1a2b3c4d5e: a is Drifted, b is Drifted, c is Drifted, 2 more",
     });
-    expect(await hops[0]?.gates[0]?.check(facts, never)).toMatchObject({ state: "passed" });
+    expect(await hops[0]?.gates[0]?.check(FACTS, never)).toMatchObject({ state: "passed" });
   });
 });
 

@@ -19,6 +19,9 @@ export interface WorldOptions {
   /** A PostgreSQL URL; without one, the embedded store. */
   readonly store?: string;
   readonly environments?: readonly string[];
+  /** By environment, as trueup.yaml has them. */
+  readonly probes?: Readonly<Record<string, unknown>>;
+  readonly webhooks?: Readonly<Record<string, unknown>>;
   /** Which branch an environment follows where it is not its name. */
   readonly branches?: Readonly<Record<string, string>>;
   readonly interval?: string;
@@ -75,7 +78,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const log = logInto(logged);
 
   const configure: World["configure"] = (given) => {
-    const { environments = ["prod"], branches = {}, interval = "1m" } = given;
+    const { environments = ["prod"], branches = {}, interval = "1m", probes = {}, webhooks = {} } = given;
     const { connections = {}, store, concurrency, url, path, forge = { kind: "none" } } = given;
     const file = {
       repository: { url: url ?? repository.folder, ...(path === undefined ? {} : { path }) },
@@ -84,6 +87,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       ...(store === undefined ? {} : { store }),
       ...(forge === null ? {} : { forge }),
       ...(concurrency === undefined ? {} : { concurrency }),
+      webhooks,
       environments: Object.fromEntries(
         environments.map((name) => [
           name,
@@ -91,6 +95,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
             branch: branches[name] ?? name,
             connections: { host: { root: root(name) }, ...connections },
             secrets: [{ kind: "directory", path: join(folder, "secrets") }],
+            probes: probes[name] ?? {},
           },
         ]),
       ),

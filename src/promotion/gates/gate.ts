@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { CheckedFile } from "../../config/checked.js";
 import type { Approvals, CheckState, GateVerdict } from "../../core/gate.js";
 import type { Severity } from "../../core/policy.js";
+import type { ProbeResult } from "../../probes/probe.js";
 
 /** A condition on a revision that is to reach an environment. Every implementation passes `test/contract/gate.ts`. */
 export interface Gate {
@@ -14,7 +15,7 @@ export interface Gate {
   check(facts: Facts, signal: AbortSignal): Promise<GateVerdict>;
 }
 
-/** One kind of gate: `- <kind>: <spec>` in policies/promotion.yaml. */
+/** One kind of gate: `- <kind>: <spec>` in policies/promotion.yaml, with a `name` where two of a kind are to be told apart. */
 export interface GateKind<Spec = unknown> {
   readonly kind: string;
   readonly schema: z.ZodType<Spec>;
@@ -44,6 +45,21 @@ export interface Facts {
   approvals(teams: readonly string[]): Promise<Approvals>;
   /** What is said of the commit on the forge, by name; undefined where there is no forge to ask. */
   checks(): Promise<ReadonlyMap<string, CheckState> | undefined>;
+  readonly candidate: CandidateFacts;
+  /** Asks a probe of the environment that it comes from. @throws TrueupError CONFIG_INVALID where trueup.yaml gives it none so */
+  probe(name: string): Promise<ProbeResult>;
+  /** Asks a webhook of trueup.yaml. @throws TrueupError CONFIG_INVALID where that names none so */
+  ask(webhook: string): Promise<GateVerdict>;
+}
+
+/** What travels, and what it changes for the environment that is to be reached. */
+export interface CandidateFacts {
+  /** How many; a thousand may be more. */
+  readonly commits: number;
+  /** How many settings change. */
+  readonly changes: number;
+  /** The targets whose settings change, each once. */
+  readonly targets: readonly string[];
 }
 
 export interface SourceFacts {

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { compileCel } from "../../policies/cel.js";
+import type { Facts, GateKind } from "./gate.js";
+
+const schema = z.string().min(1);
+
+const VARIABLES = {
+  promotion: {
+    ...{ from: "string", to: "string", revision: "string" },
+    ...{ commits: "int", changes: "int", targets: "list<string>" },
+  },
+};
+
+/** A CEL condition on what is promoted. */
+export const when: GateKind<z.output<typeof schema>> = {
+  kind: "when",
+  schema,
+  async open(expression, { source, path }) {
+    const condition = await compileCel({
+      ...{ expression, variables: VARIABLES, where: source.place(path) },
+      hint: `\`promotion\` has ${Object.keys(VARIABLES.promotion).join(", ")}`,
+    });
+    const shown = shortened(expression);
+    return {
+      name: "when",
+      check: (facts) => {
+        try {
+          const holds = condition({ promotion: subject(facts) });
+          return Promise.resolve(
+            holds
+              ? { state: "passed", reason: `${shown} holds` }
+              : { state: "failed", reason: `${shown} does not hold` },
+          );
+        } catch (error) {
+          const why = error instanceof Error ? error.message : "it cannot be evaluated";
+          return Promise.resolve({ state: "failed", reason: `${shown} cannot be told: ${why}` });
+        }
+      },
+    };
+  },
+};
+
+function subject({ from, to, revision, candidate: { commits, changes, targets } }: Facts) {
+  return { from, to, revision, commits: BigInt(commits), changes: BigInt(changes), targets };
+}
+
+function shortened(expression: string): string {
+  const line = expression.replaceAll(/\s+/g, " ").trim();
+  return `\`${line.length > 120 ? `${line.slice(0, 120)}…` : line}\``;
+}
