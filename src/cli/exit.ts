@@ -18,7 +18,7 @@ export async function exitWith(error: unknown, { verbose, annotate = false }: Ex
   const { printError, reportedError } = await import("./output/error.js");
   printError(error, verbose);
   if (annotate) {
-    const { errorAnnotation, workflowCommand } = await import("./output/github.js");
+    const { errorAnnotation, workflowCommand } = await import("./output/annotation.js");
     process.stdout.write(workflowCommand(errorAnnotation(reportedError(error))));
   }
   process.exitCode = 1;

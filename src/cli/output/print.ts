@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
+import { appendFileSync } from "node:fs";
 import type { Value } from "../../core/value.js";
 import type { Globals } from "../globals.js";
-import type { Annotation } from "./github.js";
+import { type Annotation, workflowCommand } from "./annotation.js";
 import { readJson, stringifyJson } from "../../lib/json.js";
 
 export interface Printable {
@@ -29,8 +31,36 @@ export async function print(output: Globals["output"], printable: Printable): Pr
     case "table":
       return write(table());
     case "github":
-      return (await import("./github.js")).printForGitHub(printable);
+      return printForGitHub(printable);
   }
+}
+
+/**
+ * The answer for a step of GitHub Actions: the text into its log, annotations, Markdown into the job's summary
+ * (`GITHUB_STEP_SUMMARY`), and what later steps may ask for into `GITHUB_OUTPUT`.
+ */
+async function printForGitHub({ table, markdown, annotations, outputs }: Printable): Promise<void> {
+  // The runner takes `::…` in a log for commands, and a value of a live system could be one.
+  const resume = randomUUID();
+  await write(`::stop-commands::${resume}\n${table().replace(/\n?$/, "\n")}::${resume}::\n`);
+  await write((annotations?.() ?? []).map(workflowCommand).join(""));
+  append("GITHUB_STEP_SUMMARY", `${markdown()}\n`);
+  append(
+    "GITHUB_OUTPUT",
+    Object.entries(outputs?.() ?? {})
+      .map(outputLine)
+      .join(""),
+  );
+}
+
+/** A line end would begin an output of its own. */
+function outputLine([name, value]: readonly [string, string]): string {
+  return `${name}=${value.replaceAll(/[\r\n]+/g, " ")}\n`;
+}
+
+function append(variable: string, text: string): void {
+  const file = process.env[variable];
+  if (file !== undefined && file !== "" && text.trim() !== "") appendFileSync(file, text);
 }
 
 /** Waits until the text is out: a process that exits with a full pipe would cut it. A reader that left is no error. */

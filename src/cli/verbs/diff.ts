@@ -2,7 +2,7 @@ import { diff as operation } from "../../operations/diff.js";
 import type { EnvironmentReports } from "../../operations/diff.js";
 import type { EnvironmentReport, ReportedFinding } from "../../reconcile/report.js";
 import { ask } from "../ask.js";
-import { type Annotation, errorAnnotation } from "../output/github.js";
+import { type Annotation, errorAnnotation } from "../output/annotation.js";
 import { print } from "../output/print.js";
 import { exitCode, printable } from "../output/report.js";
 import type { Globals } from "../globals.js";

@@ -6,7 +6,7 @@ import type { ReportedError } from "../../reconcile/report.js";
 import type { Globals } from "../globals.js";
 import { withSession } from "../session.js";
 import { errorText } from "../output/error.js";
-import { type Annotation, errorAnnotation } from "../output/github.js";
+import { type Annotation, errorAnnotation } from "../output/annotation.js";
 import { paint, paintWord } from "../output/paint.js";
 import { markdownTable, print } from "../output/print.js";
 

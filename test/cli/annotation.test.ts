@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { errorAnnotation, workflowCommand } from "../../src/cli/output/github.js";
+import { errorAnnotation, workflowCommand } from "../../src/cli/output/annotation.js";
 
 describe("an annotation", () => {
   it.each([
