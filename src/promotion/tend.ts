@@ -41,6 +41,8 @@ export async function tendPromotions(
   signal: AbortSignal,
 ): Promise<readonly HopReport[]> {
   const branches = await tipsOf(session);
+  // Nothing was heard of git yet: that a branch is not there is no news.
+  if (branches.size === 0) return [];
   const { hops, faults } = await hopsOf(session, branches, signal);
   const kept = await loadPromotions(session);
   const ordered = new Set(hops.flatMap(({ from, to }) => [from, to]));
