@@ -3,13 +3,18 @@ import { exampleOf, operationOf } from "./github-openapi.js";
 /** What the emulator has nothing of, or only for commits of its own: GitHub's own examples, with what is known here. */
 export interface Revisions {
   /** Undefined: the emulator answers. */
-  answer(request: RevisionRequest): { readonly status: number; readonly data: unknown } | undefined;
+  answer(request: RevisionRequest): Answer | undefined;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly data: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 interface RevisionRequest {
   readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
+  readonly address: URL;
   readonly body: string;
 }
 
@@ -31,13 +36,20 @@ export function revisionsFake(hasCommit: (repository: string, commit: string) =>
   };
   /** Newest first, as GitHub lists them. */
   const list = (about: string) => entries.flatMap((entry) => (entry.about === about ? [entry.data] : [])).toReversed();
-  const paged = (all: readonly object[], query: URLSearchParams) => {
-    const [size, page] = [Number(query.get("per_page") ?? 30), Number(query.get("page") ?? 1)];
-    return { status: 200, data: all.slice((page - 1) * size, page * size) };
+  const paged = (all: readonly object[], address: URL) => {
+    const [size, page] = [
+      Number(address.searchParams.get("per_page") ?? 30),
+      Number(address.searchParams.get("page") ?? 1),
+    ];
+    const next = new URL(address);
+    next.searchParams.set("page", String(page + 1));
+    const headers = all.length > page * size ? { link: `<${next.href}>; rel="next"` } : {};
+    return { status: 200, headers, data: all.slice((page - 1) * size, page * size) };
   };
 
   return {
-    answer({ method, path, query, body }) {
+    answer({ method, address, body }) {
+      const { pathname: path, searchParams: query } = address;
       const [, repository = "", rest = ""] = /^\/repos\/([^/]+\/[^/]+)\/(.*)$/.exec(path) ?? [];
       const given = (): Record<string, unknown> => JSON.parse(body) as Record<string, unknown>;
       const [what = "", one = "", part = ""] = rest.split("/");
@@ -46,7 +58,7 @@ export function revisionsFake(hasCommit: (repository: string, commit: string) =>
           if (!hasCommit(repository, one)) return refused(`No commit found for SHA: ${one}`);
           return add(`${repository} ${one} status`, path, given());
         case "GET commits statuses":
-          return paged(list(`${repository} ${one} status`), query);
+          return paged(list(`${repository} ${one} status`), address);
         // Not in the description of what Trueup asks: a continuous integration does.
         case "POST check-runs": {
           const { head_sha, ...run } = given();
@@ -59,7 +71,8 @@ export function revisionsFake(hasCommit: (repository: string, commit: string) =>
         }
         case "GET commits check-runs": {
           const all = list(`${repository} ${one} run`);
-          return { status: 200, data: { total_count: all.length, check_runs: paged(all, query).data } };
+          const { data, ...rest } = paged(all, address);
+          return { ...rest, data: { total_count: all.length, check_runs: data } };
         }
         case "POST deployments": {
           const { ref, ...rest } = given();
@@ -69,12 +82,12 @@ export function revisionsFake(hasCommit: (repository: string, commit: string) =>
         case "GET deployments": {
           const fits = (data: Record<string, unknown>) =>
             ["sha", "environment", "task"].every((key) => !query.has(key) || data[key] === query.get(key));
-          return paged(list(`${repository} deployment`).filter(fits), query);
+          return paged(list(`${repository} deployment`).filter(fits), address);
         }
         case "POST deployments statuses":
           return add(`${repository} ${one} deployment status`, path, without(given()));
         case "GET deployments statuses":
-          return paged(list(`${repository} ${one} deployment status`), query);
+          return paged(list(`${repository} ${one} deployment status`), address);
         default:
           return undefined;
       }

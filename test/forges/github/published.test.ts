@@ -108,6 +108,58 @@ describe("GitHub's published examples", () => {
     ]);
   });
 
+  const API = `/repos/${REPOSITORY}`;
+  /** Of the examples of a pull request. */
+  const COMMIT = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+
+  it("are read: who approves one, of teams", async () => {
+    changes.set(`GET ${API}/pulls/1347/reviews`, ([review]: readonly { user: object }[]) => [
+      { ...review, commit_id: COMMIT },
+      { ...review, commit_id: COMMIT, user: { ...review?.user, login: "hubot" } },
+      { ...review, commit_id: COMMIT, user: null },
+    ]);
+    changes.set("GET /orgs/github/teams/justice-league/members", ([member]: readonly object[]) => [
+      { ...member, login: "Hubot" },
+    ]);
+    const asked = { commit: COMMIT, teams: ["github/justice-league"] };
+    // Octocat opened it.
+    expect(await forge.revisions?.approvals(1347, asked, signal)).toEqual({
+      approvers: [{ login: "hubot", teams: asked.teams }],
+      unknown: [],
+    });
+  });
+
+  it("are read: the checks of a commit", async () => {
+    expect(await forge.revisions?.checks(COMMIT, signal)).toEqual(
+      new Map([
+        ["mighty_readme", "passed"],
+        ["continuous-integration/jenkins", "passed"],
+      ]),
+    );
+  });
+
+  it("are read: a status that is put, a pull request that is merged", async () => {
+    const status = { context: "trueup/prod", state: "success", description: "passed: synced" } as const;
+    await forge.revisions?.status(COMMIT, status, signal);
+    expect(await forge.revisions?.merge(1347, COMMIT, signal)).toEqual({});
+    expect(asked).toEqual([`POST ${API}/statuses/${COMMIT}`, `PUT ${API}/pulls/1347/merge`]);
+  });
+
+  it("are read: a deployment that is there, and one that is made", async () => {
+    const deployment = { environment: "production", commit: COMMIT, state: "success" } as const;
+    await forge.revisions?.deployment(deployment, signal);
+    expect(asked.splice(0)).toEqual([`GET ${API}/deployments`, `GET ${API}/deployments/1/statuses`]);
+    changes.set(`GET ${API}/deployments`, () => []);
+    changes.set(`GET ${API}/deployments/1/statuses`, () => []);
+    await forge.revisions?.deployment(deployment, signal);
+    expect(asked).toEqual([
+      `GET ${API}/deployments`,
+      `POST ${API}/deployments`,
+      `GET ${API}/deployments/1/statuses`,
+      `POST ${API}/deployments/1/statuses`,
+    ]);
+  });
+
   // `permission` has four values, says GitHub: "maintain" is told as write, "triage" as read; so is a person's own role.
   it.each([
     ["admin", "admin", true],
