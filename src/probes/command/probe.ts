@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type Probe, type ProbeContext, probeOf, type ProbeResult } from "../probe.js";
-import type { CommandSpec } from "./index.js";
+import type { CommandSpec } from "./spec.js";
 
 const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such program",

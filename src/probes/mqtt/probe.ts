@@ -5,7 +5,7 @@ import { formatDuration } from "../../lib/duration.js";
 import { brokerOf, brokerOptions, CONNECT_TIMEOUT, connectBroker, isLoginRefused } from "../../lib/mqtt.js";
 import { networkFault } from "../../lib/network.js";
 import { type Probe, probeOf, type ProbeResult } from "../probe.js";
-import type { MqttSpec } from "./index.js";
+import type { MqttSpec } from "./spec.js";
 
 /** SUBACK: the broker does not let it subscribe. */
 const REFUSED = 128;

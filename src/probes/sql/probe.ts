@@ -2,7 +2,7 @@ import { addressOf, secretsOf } from "../../lib/postgres/connection.js";
 import { failure, faultOf, isConnectionLost } from "../../lib/postgres/failure.js";
 import { clientOptions } from "../../lib/postgres/options.js";
 import { type Probe, probeOf, type ProbeResult } from "../probe.js";
-import type { SqlSpec } from "./index.js";
+import type { SqlSpec } from "./spec.js";
 
 export function openSql(spec: SqlSpec): Probe {
   const where = addressOf(spec).system;
