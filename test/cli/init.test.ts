@@ -86,6 +86,7 @@ describe("trueup init", () => {
       DEV_DATABASE_PASSWORD: "x-database",
       DEV_MQTT_PASSWORD: "x-broker",
       DEV_SECRET_SMTP: "x-smtp",
+      CHANGE_BOARD_SECRET: "unused",
     };
     const valid = await trueup(["validate", "dev"], { cwd: home, env });
     expect(valid.stdout + valid.stderr).toMatch(/^dev at [0-9a-f]{10}: valid, 4 targets\n$/);
