@@ -131,6 +131,7 @@ async function rerender(folder: string, repository: string) {
       snapshot,
       kinds: targetKinds,
       connections,
+      probes: [],
       secret,
     });
     const failed = rendered.targets.find((target) => "error" in target);

@@ -25,8 +25,9 @@ export async function desiredState(session: Session, options: DesiredOptions): P
   const source = await session.source();
   const trees = await source.treeId(revision, ...FOLDERS);
   const known = session.rendered.get(environment);
-  const key = JSON.stringify([trees, config], (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
-  if (known?.key === key && (await unchanged(known.secrets, (name) => session.secret(environment, name)))) {
+  const parts = [trees, config, [...config.probes.keys()]];
+  const key = JSON.stringify(parts, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+  if (known?.key === key && (await isUnchanged(known.secrets, (name) => session.secret(environment, name)))) {
     const { environment: same } = known;
     return apartFromOthers(session, same.revision === revision ? same : { ...same, revision });
   }
@@ -52,9 +53,12 @@ type Rendering = Pick<RenderRequest, "environment" | "revision" | "snapshot" | "
 
 /** What an environment is by these files, whether or not git has them. Nothing of it is remembered. */
 export function renderWith(session: Session, request: Rendering): Promise<RenderedEnvironment> {
-  const { connections } = configOf(session, request.environment);
+  const { connections, probes } = configOf(session, request.environment);
   const { source } = session.config;
-  return renderEnvironment({ ...request, kinds: targetKinds, connections: { declared: connections, source } });
+  return renderEnvironment({
+    ...{ ...request, kinds: targetKinds, connections: { declared: connections, source } },
+    probes: [...probes.keys()],
+  });
 }
 
 function configOf({ config }: Session, environment: string): EnvironmentConfig {
@@ -63,7 +67,8 @@ function configOf({ config }: Session, environment: string): EnvironmentConfig {
   throw new TrueupError("CONFIG_INVALID", `trueup.yaml names no environment \`${environment}\``);
 }
 
-async function unchanged(
+/** Whether secrets still have the values that a rendering took, or still have none. */
+export async function isUnchanged(
   known: ReadonlyMap<string, string | undefined>,
   resolve: (name: string) => Promise<string>,
 ): Promise<boolean> {

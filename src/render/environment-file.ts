@@ -25,11 +25,26 @@ const commonSchema = z.strictObject({
   sensitive: z.array(pointerSchema).default([]),
   exclusive: z.boolean().default(false),
   timeout: durationSchema.default(10_000),
+  /** Targets of the environment that get a revision before this one. */
+  dependsOn: z.array(z.string()).default([]),
 });
 export type CommonSpec = z.output<typeof commonSchema>;
 export type IgnoreRule = z.output<typeof ignoreSchema>;
 
 const COMMON_KEYS: ReadonlySet<string> = new Set(Object.keys(commonSchema.shape));
+
+const rolloutSchema = z.strictObject({
+  groups: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "a group's name is letters, digits, . _ -"),
+        targets: z.array(z.string()).min(1),
+        probes: z.array(z.string()).default([]),
+      }),
+    )
+    .min(1),
+  probeTimeout: durationSchema.default(60_000),
+});
 
 const environmentSchema = z.strictObject({
   layers: z.array(z.string().regex(/^[^./\\][^/\\]*$/, "expected the name of a folder beside this one")).default([]),
@@ -40,6 +55,7 @@ const environmentSchema = z.strictObject({
   prune: z.boolean().default(false),
   /** Where `trueup adopt --direct` may commit: the environment's own branch, or only a branch that a person merges. */
   adopt: z.enum(["branch", "direct"]).default("branch"),
+  rollout: rolloutSchema.optional(),
   targets: z
     .record(z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "a target's name is letters, digits, . _ -"), z.unknown())
     .default({}),
@@ -50,6 +66,8 @@ export interface EnvironmentFile {
   readonly sync: "auto" | "manual";
   readonly prune: boolean;
   readonly adopt: "branch" | "direct";
+  /** As it is written; `readRollout` checks it. */
+  readonly rollout: z.output<typeof rolloutSchema> | undefined;
   readonly targets: ReadonlyMap<
     string,
     { readonly common: CommonSpec; readonly rest: Readonly<Record<string, unknown>> }
@@ -87,6 +105,7 @@ export function readEnvironmentFile(files: readonly CheckedFile[]): EnvironmentF
     sync: data.sync,
     prune: data.prune,
     adopt: data.adopt,
+    rollout: data.rollout,
     targets: new Map(Object.entries(data.targets).map(([name, raw]) => [name, readTarget(name, raw, source)])),
     source,
   };

@@ -14,6 +14,7 @@ import { contentOf, readEnvironment } from "./environment.js";
 import { readHolds } from "./holds-file.js";
 import { mergeTarget } from "./layers.js";
 import type { RenderedEnvironment, RenderedTarget } from "./rendered.js";
+import { readRollout } from "./rollout.js";
 import { compileSchema } from "./schema.js";
 import { secretPlaces } from "./secret-places.js";
 import type { Snapshot } from "./snapshot.js";
@@ -26,6 +27,8 @@ export interface RenderRequest {
   readonly kinds: readonly TargetKind[];
   /** What trueup.yaml lets this environment reach, with the places in it. */
   readonly connections: { readonly declared: Readonly<Record<string, unknown>>; readonly source: CheckedFile };
+  /** The names of the probes that trueup.yaml gives this environment. */
+  readonly probes: readonly string[];
   /** @throws TrueupError SECRET_MISSING */
   secret(name: string): Promise<string>;
 }
@@ -37,6 +40,7 @@ export interface RenderRequest {
 export async function renderEnvironment(request: RenderRequest): Promise<RenderedEnvironment> {
   const { environment, snapshot, revision } = request;
   const { file, folders } = readEnvironment(snapshot, environment, revision);
+  const rollout = readRollout(file, request.probes);
   const policies = await readPolicies(snapshot);
   const warnings: string[] = [];
   const scope: Scope = { request, file, folders, policies, warnings };
@@ -54,6 +58,7 @@ export async function renderEnvironment(request: RenderRequest): Promise<Rendere
       targets: [...file.targets.keys()],
     }),
     warnings,
+    ...(rollout && { rollout }),
   };
 }
 

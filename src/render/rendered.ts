@@ -1,6 +1,7 @@
 import type { ListRules } from "../core/change.js";
 import type { Place, TrueupError } from "../core/errors.js";
 import type { Pointer } from "../core/pointer.js";
+import type { Rollout } from "../core/rollout.js";
 import type { Document } from "../core/value.js";
 import type { SourcedPolicy } from "../policies/drift.js";
 import type { Claim, TargetKind } from "../targets/target.js";
@@ -19,6 +20,17 @@ export interface RenderedEnvironment {
   readonly holds: readonly ReviewedHold[];
   /** For a person: a reference that looks like a slip. */
   readonly warnings: readonly string[];
+  /** In which order its targets get a revision; absent: all at once. */
+  readonly rollout?: Rollout;
+  /** The tip of its branch, where that failed here and is not tried again; `revision` is the last good one then, if any. */
+  readonly failed?: FailedRevision;
+}
+
+export interface FailedRevision {
+  readonly revision: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
 }
 
 /** A target whose document does not load fails alone: the others of the environment go on. */
