@@ -40,8 +40,8 @@ export interface OpenIncident {
 /** `aged`: it has been open for one of the ages at which people are told again. */
 export type Step = "opened" | "changed" | "escalated" | "aged" | "resolved";
 
-/** How an incident ended. `decided`: a plan waits no longer for an approval. `unalerted`: the drift is there, and the policy no longer says to tell of it. */
-export type Ending = "healed" | "adopted" | "resolved" | "unalerted" | "decided" | "retired";
+/** How an incident ended. `decided`: a plan waits no longer for an approval. `superseded`: the branch moved on from a revision that failed. `unalerted`: the drift is there, and the policy no longer says to tell of it. */
+export type Ending = "healed" | "adopted" | "resolved" | "unalerted" | "decided" | "superseded" | "retired";
 
 export interface Transition {
   readonly before: OpenIncident | undefined;
@@ -53,6 +53,8 @@ export interface Transition {
 
 /** The kind of an incident that is no drift: a plan of the target waits for a person's approval. */
 export const WAITING = "approval";
+/** The kind of an incident that is no drift: a revision failed as it rolled out. */
+export const FAILED_ROLLOUT = "rollout";
 
 /** A finding as the report has it. */
 export interface IncidentFinding {
@@ -98,7 +100,7 @@ export interface Pass {
  * | yes  | less severe, another kind, desired or live; or its hold ended | changed, and aged |
  * | yes  | held                                    | none: noted, and still open |
  * | yes  | without `alert`                         | resolved: unalerted |
- * | yes  | no more                                 | resolved: healed, adopted, by itself; of a plan: decided |
+ * | yes  | no more                                 | resolved: healed, adopted, by itself; of a plan: decided; of a revision: superseded |
  */
 export function transitions(pass: Pass): readonly Transition[] {
   const open = new Map(pass.open.map((incident) => [incident.view.fingerprint, incident]));
@@ -125,6 +127,7 @@ export function transitions(pass: Pass): readonly Transition[] {
 }
 
 function endOf({ view }: OpenIncident): Ending {
+  if (view.kind === FAILED_ROLLOUT) return "superseded";
   return view.kind === WAITING ? "decided" : "resolved";
 }
 
@@ -203,6 +206,7 @@ const ENDINGS: Readonly<Record<Ending, string>> = {
   resolved: "in sync again",
   unalerted: "the policy no longer alerts",
   decided: "it was approved, or is no longer to be written",
+  superseded: "its branch has moved on",
   retired: "git no longer names the target",
 };
 

@@ -1,4 +1,4 @@
-import { type IncidentView, type Step, WAITING } from "../core/incident.js";
+import { FAILED_ROLLOUT, type IncidentView, type Step, WAITING } from "../core/incident.js";
 import { SEVERITIES, type Severity } from "../core/policy.js";
 import { formatDuration } from "../lib/duration.js";
 import type { Message } from "../notifiers/notifier.js";
@@ -16,9 +16,14 @@ export interface Telling {
 export function messageOf({ id, at, step, incidents }: Telling): Message {
   const severity = worstOf(incidents);
   const [first] = incidents;
-  const place = first === undefined ? "" : `${first.environment}/${first.target}: `;
+  const place = first === undefined ? "" : `${placeOf(first)}: `;
   const kind = step === "aged" ? "escalated" : step;
   return { id, at, kind, title: `${place}${sentence({ at, step, incidents })}`, text: "", severity, incidents };
+}
+
+/** A revision fails in an environment, whatever stands for its target. */
+function placeOf({ environment, target, kind }: IncidentView): string {
+  return kind === FAILED_ROLLOUT ? environment : `${environment}/${target}`;
 }
 
 export function worstOf(incidents: readonly Pick<IncidentView, "severity">[]): Severity {
@@ -40,7 +45,24 @@ function waitingSentence(step: Step, severity: Severity): string {
   }
 }
 
+/** Of a revision that failed there is one an environment. */
+function failedSentence(step: Step, incidents: readonly IncidentView[]): string {
+  const note = incidents.find((incident) => incident.note !== undefined)?.note;
+  const why = note === undefined ? "" : `: ${note}`;
+  switch (step) {
+    case "opened":
+    case "changed":
+    case "escalated":
+      return `a revision failed${why}`;
+    case "aged":
+      return `the newest revision is still one that failed${why}`;
+    case "resolved":
+      return `the revision that failed is over${why}`;
+  }
+}
+
 function sentence({ at, step, incidents }: Omit<Telling, "id">): string {
+  if (incidents.every(({ kind }) => kind === FAILED_ROLLOUT)) return failedSentence(step, incidents);
   if (incidents.every(({ kind }) => kind === WAITING)) return waitingSentence(step, worstOf(incidents));
   const settings = count(incidents.length);
   const severity = worstOf(incidents);

@@ -65,7 +65,7 @@ export const adopt: Operation<Args, AdoptReport> = {
     const adopted: Adopted[] = [];
     for (const target of environment.targets.filter((one) => wanted === undefined || wanted.includes(one.name))) {
       if ("error" in target) throw target.error;
-      const pass = targetPass(session, { environment, target, known, signal });
+      const pass = targetPass(session, { environment, target, known, rollout: undefined, signal });
       const adoption = await adoptionOf(pass, { target, snapshot, wanted: isMeant, layer: args.layer });
       adopted.push({ target, files: adoption.files });
       adoptions.push(adoption);

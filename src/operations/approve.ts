@@ -16,12 +16,13 @@ import {
   reportedPlan,
   waitingPlans,
 } from "../reconcile/approval.js";
-import { desiredState, tipOf } from "../reconcile/desired.js";
 import { knowledge, refresh, targetPass } from "../reconcile/environment.js";
+import { followedState } from "../reconcile/followed.js";
 import { reported } from "../reconcile/judge.js";
 import { memoryOf } from "../reconcile/memory.js";
 import { see } from "../reconcile/pass.js";
 import { type ReportedPlan, shortPlan } from "../reconcile/report.js";
+import { rolloutFor } from "../reconcile/rollout.js";
 import type { Session } from "../reconcile/session.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { Operation } from "./operation.js";
@@ -113,8 +114,8 @@ async function listed(session: Session): Promise<readonly ApprovablePlan[]> {
 /** What a pass would find now. Writes nothing. @throws TrueupError USAGE, or why the target cannot be looked at */
 async function look(session: Session, word: string, signal: AbortSignal): Promise<Planning> {
   const place = selectTarget(session, word, "an approval is of the plan of one target");
-  const revision = tipOf(session, place.environment, await refresh(session, signal));
-  const environment = await desiredState(session, { environment: place.environment, revision, signal });
+  const branches = await refresh(session, signal);
+  const environment = await followedState(session, { environment: place.environment, branches, signal });
   const target = environment.targets.find(({ name }) => name === place.target);
   if (target === undefined) {
     const names = environment.targets.map(({ name }) => name);
@@ -126,6 +127,7 @@ async function look(session: Session, word: string, signal: AbortSignal): Promis
   const pass = targetPass(session, {
     ...{ environment, target, signal },
     known: await knowledge(session, environment.name),
+    rollout: await rolloutFor(session, environment),
   });
   const opened = await session.target(environment.name, target);
   const seen = await see(pass, target, opened, memoryOf(pass.record, target));

@@ -4,13 +4,14 @@ import type { Finding } from "../core/finding.js";
 import { settingAt } from "../core/apply.js";
 import { freezeRefusal } from "../core/freeze.js";
 import type { Action } from "../core/policy.js";
-import { desiredState, tipOf } from "../reconcile/desired.js";
 import { knowledge, refresh, targetPass } from "../reconcile/environment.js";
 import { type Explanation, explanationOf } from "../reconcile/explanation.js";
 import { flappingRestraint } from "../reconcile/flapping.js";
+import { followedState } from "../reconcile/followed.js";
 import { judge, type Judged } from "../reconcile/judge.js";
 import { memoryOf } from "../reconcile/memory.js";
 import { see, type TargetPass } from "../reconcile/pass.js";
+import { rolloutFor } from "../reconcile/rollout.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { Operation, OperationContext } from "./operation.js";
 import { select } from "./selection.js";
@@ -48,8 +49,7 @@ export const explain: Operation<z.output<typeof argsSchema>, ExplainReport> = {
       });
     }
     const branches = await refresh(session, context.signal);
-    const revision = tipOf(session, name, branches);
-    const environment = await desiredState(session, { environment: name, revision, signal: context.signal });
+    const environment = await followedState(session, { environment: name, branches, signal: context.signal });
     const ready = environment.targets.flatMap((target) => ("error" in target ? [] : [target]));
     const targets = ready.filter((target) => wanted === undefined || wanted.includes(target.name));
     const explanations = await Promise.all(
@@ -77,7 +77,8 @@ async function explainTarget(
   { environment, target, path, context }: ExplainTarget,
 ): Promise<ExplainedNow[]> {
   const known = await knowledge(session, environment.name);
-  const pass = targetPass(session, { environment, target, known, signal: context.signal });
+  const rollout = await rolloutFor(session, environment);
+  const pass = targetPass(session, { environment, target, known, rollout, signal: context.signal });
   const opened = await session.target(environment.name, target);
   const seen = await see(pass, target, opened, memoryOf(pass.record, target));
   const hash = session.hash();

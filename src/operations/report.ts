@@ -90,7 +90,8 @@ async function openDrift(session: Session, environment: string): Promise<ReportI
       .filter(({ kind }) => DRIFT_KINDS.has(kind))
       .map(({ path, kind, severity, rule, desired, live, restrained, note }) => ({
         ...{ environment, target, path, kind, severity, rule, desired, live },
-        ...(restrained === undefined ? {} : { restrained }),
+        // Drift waits for no rollout.
+        ...(restrained === undefined || restrained === "waiting" ? {} : { restrained }),
         ...(note === undefined ? {} : { note }),
       })),
   );

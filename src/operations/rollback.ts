@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { differences } from "../promotion/difference.js";
-import { ROLLED_BACK } from "../promotion/held.js";
 import type { Difference } from "../promotion/report.js";
+import { rollbackCommit } from "../promotion/rollback-commit.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { refresh } from "../reconcile/environment.js";
+import { lastGood } from "../reconcile/followed.js";
 import type { Session } from "../reconcile/session.js";
 import type { Operation } from "./operation.js";
 import { selectOne } from "./selection.js";
@@ -35,8 +36,6 @@ const argsSchema = z.object({
 });
 type Args = z.output<typeof argsSchema>;
 
-const MOST_RUNS = 200;
-
 /**
  * Makes the branch's tree that of an earlier revision, by a new commit: nothing of the history is rewritten, automatic sync goes
  * on and applies it, and no policy promotes again what was taken back.
@@ -62,11 +61,8 @@ export const rollback: Operation<Args, RollbackReport> = {
     const changes = differences(now, then, session.hash());
     const report = { schemaVersion: 1, environment: name, revision, to, changes } as const;
     if (args.dryRun) return { ...report, commit: null, branch: null };
-    const tree = `${to}^{tree}`;
-    const commit = await source.lineage.write(
-      { tree, parents: [revision], message: messageOf(args, name, to) },
-      signal,
-    );
+    const { by, because } = args;
+    const commit = await rollbackCommit(session, { environment: name, tip: revision, to, by, because }, signal);
     const { branch: own = name } = session.config.environments.get(name) ?? {};
     const branch = args.pullRequest ? `trueup/rollback/${name}` : own;
     const from = args.pullRequest ? branches.get(branch) : revision;
@@ -80,12 +76,10 @@ export const rollback: Operation<Args, RollbackReport> = {
 
 async function goal(session: Session, { to, environment }: Args, tip: string, signal: AbortSignal): Promise<string> {
   const source = await session.source();
-  const { runs } = await session.store();
   const isOn = async (commit: string): Promise<boolean> => (await source.lineage.base(commit, tip, signal)) === commit;
   if (to === undefined) {
-    for (const { revision } of await runs.list(environment, MOST_RUNS)) {
-      if (revision !== tip && (await isOn(revision))) return revision;
-    }
+    const good = await lastGood(session, { environment, tip }, signal);
+    if (good !== undefined) return good;
     throw new TrueupError("USAGE", `no earlier revision is known at which ${environment} was in sync`, {
       hint: `name one of its branch: trueup rollback ${environment} --to COMMIT`,
     });
@@ -98,11 +92,6 @@ async function goal(session: Session, { to, environment }: Args, tip: string, si
   throw new TrueupError("USAGE", `${to} is not on the branch of ${environment}`, {
     hint: `name a commit that its branch has; what another branch has is promoted: trueup promote`,
   });
-}
-
-function messageOf({ by, because }: Args, environment: string, to: string): string {
-  const why = because === undefined ? "" : `\nBecause: ${because}`;
-  return `Roll ${environment} back to ${to.slice(0, 10)}\n\n${ROLLED_BACK}: ${to}\nRolled-Back-By: ${by}${why}\n`;
 }
 
 function expectUnsigned({ config }: Session, environment: string): void {

@@ -4,7 +4,9 @@ import { suggestion } from "../lib/suggest.js";
 import { knowledge } from "../reconcile/environment.js";
 import { headOf, readProposal } from "../reconcile/proposal-desk.js";
 import { type ReportedError, type ReportedPlan, type TargetState, worst } from "../reconcile/report.js";
+import { loadRollout } from "../reconcile/rollout.js";
 import { decodeStatus } from "../reconcile/status.js";
+import type { FailedRevision } from "../render/rendered.js";
 import type { Operation } from "./operation.js";
 import { select } from "./selection.js";
 
@@ -18,6 +20,8 @@ export interface EnvironmentStatus {
   readonly branch: string;
   readonly state: TargetState | "Never seen";
   readonly suspended?: { readonly by: string; readonly reason: string; readonly until?: string };
+  /** The tip of its branch, where that failed and is not tried again. */
+  readonly failedRevision?: FailedRevision;
   readonly targets: readonly TargetStatus[];
 }
 
@@ -30,6 +34,8 @@ export interface TargetStatus {
   readonly findings: Readonly<Record<string, number>>;
   /** How many of them a hold holds back. */
   readonly held?: number;
+  /** `waits for …`, or why the pending revision is held back for good: it is not the target's turn. */
+  readonly waits?: string;
   readonly pendingRestart?: readonly string[];
   /** The drift pull request that is open; `url` where it has a page. */
   readonly pullRequest?: { readonly number: number; readonly branch: string; readonly url?: string };
@@ -56,6 +62,7 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
     const result = await Promise.all(
       [...selection].map(async ([name, wanted]): Promise<EnvironmentStatus> => {
         const { records, proposals } = await knowledge(session, name);
+        const rollout = await loadRollout(session, name);
         const unknown = wanted?.find((target) => !records.has(target));
         if (unknown !== undefined) {
           throw new TrueupError("USAGE", `nothing is known of a target \`${unknown}\` of ${name}`, {
@@ -71,10 +78,12 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
             const { name: target, kind, state, findings, pendingRestart, error, refused, plans } = known;
             const held = findings.filter(({ restrained }) => restrained === "held").length;
             const proposal = readProposal(proposals.get(target));
+            const waits = findings.find(({ restrained }) => restrained === "waiting")?.note;
             const pullRequest = openPullRequest(name, target, proposal);
             const unproposable = held < findings.length ? proposal?.stuck?.reason : undefined;
             const rest = {
               ...(held > 0 && { held }),
+              ...(waits !== undefined && { waits }),
               ...(pullRequest && { pullRequest }),
               ...(unproposable !== undefined && { unproposable }),
               ...(pendingRestart && { pendingRestart }),
@@ -104,6 +113,7 @@ export const status: Operation<z.output<typeof argsSchema>, StatusReport> = {
                   ...(suspension.until && { until: suspension.until }),
                 },
               }),
+          ...(rollout?.failure && { failedRevision: { revision: rollout.revision, ...rollout.failure } }),
           targets,
         };
       }),

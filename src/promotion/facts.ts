@@ -4,6 +4,7 @@ import type { ApprovalQuery, PullRequest } from "../forges/forge.js";
 import type { Commit } from "../git/lineage.js";
 import { knowledge } from "../reconcile/environment.js";
 import { DRIFT_KINDS, episodesOf, CLOSES, OPENS, TOLD } from "../reports/episodes.js";
+import { loadRollout } from "../reconcile/rollout.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { Session } from "../reconcile/session.js";
 import type { Event } from "../store/store.js";
@@ -100,6 +101,8 @@ export async function sourceFacts(
       apart.push({ target, why: `is at ${at?.slice(0, 10) ?? "no revision"}` });
     else if (state !== "Synced") apart.push({ target, why: `is ${state}` });
   }
+  const rollout = await rolloutFault(session, environment, same);
+  if (rollout !== undefined) apart.unshift({ target: environment, why: rollout });
   if (suspended) apart.unshift({ target: environment, why: "is suspended" });
   if (records.size === 0) apart.push({ target: environment, why: "was never looked at" });
   signal.throwIfAborted();
@@ -110,6 +113,19 @@ export async function sourceFacts(
   const isPast =
     run !== undefined && source.tip(session.config.environments.get(environment)?.branch ?? "") !== revision;
   return { apart: isPast ? [] : apart, since: run === undefined ? undefined : Date.parse(run.since) };
+}
+
+/** Why an environment whose targets are all in sync is not: its probes have yet to say so. Undefined: they have, or there are none. */
+async function rolloutFault(
+  session: Session,
+  environment: string,
+  same: (other: string) => Promise<boolean>,
+): Promise<string | undefined> {
+  const kept = await loadRollout(session, environment);
+  const groups = session.rendered.get(environment)?.environment.rollout?.groups ?? [];
+  if (kept === undefined || !(await same(kept.revision))) return groups.length > 0 ? "is being rolled out" : undefined;
+  if (kept.state === "failed") return `failed: ${kept.failure?.reason ?? "its rollout did not end well"}`;
+  return kept.state === "done" ? undefined : "is being rolled out";
 }
 
 /** Whether another commit says the same of environments and policies: a README changes nothing that runs. */

@@ -2,14 +2,17 @@ import PQueue from "p-queue";
 import { formatPlace, TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
 import type { RenderedEnvironment, RenderedTarget } from "../render/rendered.js";
+import { type Tended, tendRollout } from "../rollouts/tend.js";
 import { act } from "./act.js";
-import { desiredState, tipOf } from "./desired.js";
+import { tipOf } from "./desired.js";
+import { followedState } from "./followed.js";
 import { newsOfRetired, untilCurrent } from "./incidents.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
 import { heldBack } from "./holds.js";
 import { endProposals } from "./proposal-retired.js";
 import type { Wishes } from "./plan.js";
 import { type EnvironmentReport, reportError, type TargetReport, worst } from "./report.js";
+import { type KeptRollout, rolloutFor, waiting } from "./rollout.js";
 import type { Session } from "./session.js";
 import { lookAtTarget } from "./target.js";
 
@@ -58,12 +61,66 @@ export async function reconcileEnvironment(
   pass: EnvironmentPass,
   wishes: Wishes,
 ): Promise<EnvironmentReport> {
-  const report = await overTargets(session, pass, (context, target) => act(context, target, wishes));
+  const over: OverTarget = (context, target) => act(context, target, wishes);
+  const report = await inOrder(session, pass, { over, first: await overTargets(session, pass, over) });
   const { name, error, revision, targets } = report;
   if (error === undefined && revision !== null && pass.targets === undefined) {
     await forgetOthers(session, name, { named: targets.map((target) => target.name), revision });
   }
   return report;
+}
+
+interface InOrder {
+  readonly over: OverTarget;
+  readonly first: EnvironmentReport;
+}
+
+/**
+ * Goes over the targets that waited for others once more, for as long as that lets one of them have its turn; where the revision
+ * failed, over all of them, to restore what it changed.
+ */
+async function inOrder(session: Session, pass: EnvironmentPass, { over, first }: InOrder): Promise<EnvironmentReport> {
+  let report = first;
+  for (let before = Infinity; report.error === undefined;) {
+    const tended = await tend(session, pass);
+    if (tended === "failed") {
+      report = await overTargets(session, pass, over);
+      continue;
+    }
+    const targets = report.targets.filter(isWaiting).map((target) => target.name);
+    if (targets.length === 0 || (tended !== "moved" && targets.length === before)) break;
+    before = targets.length;
+    report = merged(report, await overTargets(session, { ...pass, targets }, over));
+  }
+  return report;
+}
+
+async function tend(session: Session, { environment: name, branches, signal }: EnvironmentPass): Promise<Tended> {
+  try {
+    const environment = await followedState(session, { environment: name, branches, signal });
+    return await tendRollout({ session, environment, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code, message, hint } = asTrueupError(error);
+    session.log.error({ environment: name, event: "rollout", code, hint }, message);
+    return "idle";
+  }
+}
+
+function isWaiting({ findings }: TargetReport): boolean {
+  return findings.some(({ restrained }) => restrained === "waiting");
+}
+
+function merged(before: EnvironmentReport, { error, targets: again }: EnvironmentReport): EnvironmentReport {
+  if (error !== undefined) return before;
+  const targets = before.targets.map((target) => {
+    const later = again.find(({ name }) => name === target.name);
+    if (later === undefined) return target;
+    const outcomes = [...(target.outcomes ?? []), ...(later.outcomes ?? [])];
+    return { ...later, ...(outcomes.length > 0 && { outcomes }) };
+  });
+  const state = before.state === "Suspended" ? before.state : worst(targets.map((target) => target.state));
+  return { ...before, targets, state };
 }
 
 /** Forgets what the store knows of targets that git no longer names. Nothing live is touched. */
@@ -94,15 +151,17 @@ async function overTargets(session: Session, pass: EnvironmentPass, work: OverTa
   try {
     revision = tipOf(session, name, branches);
     const [environment, known] = await Promise.all([
-      desiredState(session, { environment: name, revision, signal }),
+      followedState(session, { environment: name, branches, signal }),
       knowledge(session, name),
     ]);
+    ({ revision } = environment);
+    const rollout = await rolloutFor(session, environment);
     const chosen = choose(environment, pass.targets);
     const queue = pass.queue ?? new PQueue({ concurrency: session.config.concurrency });
     const passes = await Promise.allSettled(
       chosen.map((target) =>
         queue.add(async () => {
-          const report = await work(targetPass(session, { environment, target, known, signal }), target);
+          const report = await work(targetPass(session, { environment, target, known, rollout, signal }), target);
           progress?.(report);
           return report;
         }),
@@ -114,7 +173,8 @@ async function overTargets(session: Session, pass: EnvironmentPass, work: OverTa
       return settled.value;
     });
     const state = known.suspended ? "Suspended" : worst(targets.map((target) => target.state));
-    return { name, revision, state, ...warningsOf(environment), targets };
+    const { failed: failedRevision } = environment;
+    return { name, revision, state, ...warningsOf(environment), ...(failedRevision && { failedRevision }), targets };
   } catch (error) {
     signal.throwIfAborted();
     return failedEnvironment(name, revision, error);
@@ -149,16 +209,21 @@ export interface TargetPassOptions {
   readonly environment: RenderedEnvironment;
   readonly target: RenderedTarget;
   readonly known: Awaited<ReturnType<typeof knowledge>>;
+  /** See `rolloutFor`. */
+  readonly rollout: KeptRollout | undefined;
   readonly signal: AbortSignal;
 }
 
 /** What a pass over one target works with, of what is known of its environment. */
-export function targetPass(session: Session, { environment, target, known, signal }: TargetPassOptions): TargetPass {
+export function targetPass(session: Session, options: TargetPassOptions): TargetPass {
+  const { environment, target, known, rollout: kept, signal } = options;
   const record = known.records.get(target.name);
   const proposal = known.proposals.get(target.name);
   const { suspended, holds } = known;
   const held = heldBack({ environment, target, stored: holds, now: new Date().toISOString() });
-  return { session, environment, record, suspended, holds, restraints: [held], proposal, signal };
+  const waits = waiting(target.name, { environment, records: known.records, kept });
+  const restraints = waits === undefined ? [held] : [held, waits];
+  return { session, environment, record, suspended, holds, restraints, proposal, signal };
 }
 
 function choose(environment: RenderedEnvironment, wanted: readonly string[] | undefined): readonly RenderedTarget[] {

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { TrueupError } from "../core/errors.js";
-import { type IncidentFinding, type OpenIncident, resolved, transitions, WAITING } from "../core/incident.js";
+import {
+  type IncidentFinding,
+  type OpenIncident,
+  type Pass,
+  resolved,
+  transitions,
+  WAITING,
+} from "../core/incident.js";
 import type { Value } from "../core/value.js";
 import { decodeView, newsOf } from "../delivery/news.js";
 import { readJson, stringifyJson } from "../lib/json.js";
@@ -39,13 +46,23 @@ export async function newsOfPass(session: Session, pass: IncidentPass): Promise<
   // Of a target that could not be looked at, or whose record could not be read, nobody knows what was told.
   const isKnown = isFirst || (before !== undefined && !isLost(before.report));
   if (isKnown && !concerned.some(mayBeIncident)) return undefined;
-  const stored = await (await session.store()).incidents.open(environment, [report.name]);
+  return newsOfFindings(session, {
+    ...{ environment, target: report.name, settled },
+    findings: [...report.findings.map(plain), ...waiting],
+  });
+}
+
+/** What comes of all that is found of a target now. */
+export async function newsOfFindings(
+  session: Session,
+  { environment, target, settled, findings }: Pick<Pass, "environment" | "target" | "settled" | "findings">,
+): Promise<News | undefined> {
+  const stored = await (await session.store()).incidents.open(environment, [target]);
   const routes = await session.routes();
   const now = new Date();
   const found = transitions({
-    ...{ environment, target: report.name, settled, hash, now: now.toISOString() },
+    ...{ environment, target, settled, findings, hash, now: now.toISOString() },
     open: stored.map(openIncident),
-    findings: [...report.findings.map(plain), ...waiting],
     age: (since) => now.getTime() - Date.parse(since),
     ages: routes.flatMap(({ escalate }) => escalate?.after ?? []),
   });

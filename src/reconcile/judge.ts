@@ -8,7 +8,7 @@ import { type Hash, isSealed } from "../core/same.js";
 import { isList, isLiteral, isMap, type Value } from "../core/value.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { ReportedFinding } from "./report.js";
-import { restrain, type Restraint } from "./restraint.js";
+import { restrain, type Restrained, type Restraint } from "./restraint.js";
 import { sealOf, shortSeal } from "./seal.js";
 
 /** A finding with what the policy says of it. */
@@ -19,7 +19,7 @@ export interface Judged {
   /** Why no action is taken although the policy names one; see `Memo`. */
   readonly note: string | undefined;
   /** Set where a hold or a guard stands between the policy and the act. */
-  readonly restrained?: "held" | "flapping";
+  readonly restrained?: Restrained["why"];
   /** Who moved the live side, where that is known. */
   readonly changedBy?: Attribution;
 }

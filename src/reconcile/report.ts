@@ -4,6 +4,8 @@ import type { FindingKind } from "../core/finding.js";
 import type { Pointer } from "../core/pointer.js";
 import type { Action, Severity } from "../core/policy.js";
 import type { Value } from "../core/value.js";
+import type { FailedRevision } from "../render/rendered.js";
+import type { Restrained } from "./restraint.js";
 
 export type TargetState = "Synced" | "Pending" | "Drifted" | "Unknown" | "Failed" | "Suspended";
 
@@ -21,7 +23,7 @@ export interface ReportedFinding {
   /** Why nothing is done about it: the system cannot hold the value, a person adopted the live one. */
   readonly note?: string;
   /** What holds the policy's actions back; `note` says more. */
-  readonly restrained?: "held" | "flapping";
+  readonly restrained?: Restrained["why"];
   /** Who moved the live side, and how sure that is; absent where nothing tells. */
   readonly changedBy?: Attribution;
 }
@@ -83,6 +85,8 @@ export interface EnvironmentReport {
   readonly state: TargetState;
   readonly error?: ReportedError;
   readonly warnings?: readonly string[];
+  /** The tip of its branch, where that failed: `revision` is the last good one then, or the same where none is known. */
+  readonly failedRevision?: FailedRevision;
   readonly targets: readonly TargetReport[];
 }
 

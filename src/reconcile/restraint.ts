@@ -3,7 +3,7 @@ import type { Action } from "../core/policy.js";
 
 /** A decision that stands between the policy and the act, with what a person reads of it. */
 export interface Restrained {
-  readonly why: "held" | "flapping";
+  readonly why: "held" | "flapping" | "waiting";
   readonly note: string;
   /** What is left of the policy's actions. */
   readonly actions: readonly Action[];

@@ -4,8 +4,9 @@ import type { TrueupError } from "../core/errors.js";
 import { joined } from "../lib/signals.js";
 import { DEFAULT_POLICY } from "../policies/drift.js";
 import type { RenderedEnvironment } from "../render/rendered.js";
-import { desiredState, tipOf } from "./desired.js";
+import { tipOf } from "./desired.js";
 import { forgetOthers, knowledge, refresh } from "./environment.js";
+import { followedState } from "./followed.js";
 import { asTrueupError, isFaultOfGit } from "./pass.js";
 import type { Session } from "./session.js";
 import { decodeStatus } from "./status.js";
@@ -76,7 +77,8 @@ export function runController(session: Session): Controller {
     let revision: string | undefined;
     try {
       revision = tipOf(session, name, known);
-      const environment = await desiredState(session, { environment: name, revision, signal: stop });
+      const environment = await followedState(session, { environment: name, branches: known, signal: stop });
+      ({ revision } = environment);
       for (const target of environment.targets) loopOf(`${name}/${target.name}`).update(environment, target);
       const named = environment.targets.map((target) => target.name);
       const before = wanted.get(name);
@@ -109,7 +111,13 @@ export function runController(session: Session): Controller {
   function loopOf(key: string): TargetLoop {
     const known = loops.get(key);
     if (known !== undefined) return known;
-    const loop = targetLoop(session, (pass, failing) => (failing ? doubtful : passes).add(pass));
+    const [environment = ""] = key.split("/", 1);
+    const loop = targetLoop(session, {
+      schedule: (pass, failing) => (failing ? doubtful : passes).add(pass),
+      synced: () => {
+        for (const [other, one] of loops) if (other.startsWith(`${environment}/`)) one.wake();
+      },
+    });
     loops.set(key, loop);
     return loop;
   }

@@ -4,17 +4,24 @@ import type { ReadyTarget, RenderedEnvironment, RenderedTarget } from "../render
 import { act } from "./act.js";
 import { knowledge, targetPass } from "./environment.js";
 import { asTrueupError } from "./pass.js";
+import { rolloutFor } from "./rollout.js";
 import type { Session } from "./session.js";
 
 export interface TargetLoop {
   /** What git says now; asks for a pass. */
   update(environment: RenderedEnvironment, target: RenderedTarget): void;
+  /** Asks for a pass where the last one held something back until another target is in sync. */
+  wake(): void;
   /** Resolves when the pass in hand is done. */
   stop(): Promise<void>;
 }
 
-/** Runs a pass when there is room for one. `failing`: the last one could not look. */
-export type Schedule = (pass: () => Promise<void>, failing: boolean) => Promise<void>;
+export interface TargetLoopOptions {
+  /** Runs a pass when there is room for one. `failing`: the last one could not look. */
+  readonly schedule: (pass: () => Promise<void>, failing: boolean) => Promise<void>;
+  /** The target has come to be in sync at a revision: others may have waited for it. */
+  readonly synced: () => void;
+}
 
 /** The first pause after a pass that failed, and the longest, as a multiple of the interval. Each failure doubles it. */
 const FIRST_PAUSE = 1_000;
@@ -24,12 +31,14 @@ const LONGEST_PAUSE = 5;
  * Keeps one target true, by itself: no target waits for another. A pass is asked for by the interval, by git and by the
  * target's own push; what asks during a pass gets one more after it. A target that fails is left alone for a while that grows.
  */
-export function targetLoop(session: Session, schedule: Schedule): TargetLoop {
+export function targetLoop(session: Session, { schedule, synced }: TargetLoopOptions): TargetLoop {
   const stopped = new AbortController();
   const { signal, release } = joined([session.stop, stopped.signal]);
   let current: { environment: RenderedEnvironment; target: RenderedTarget } | undefined;
   let running: Promise<void> | undefined;
   let again = false;
+  let isWaiting = false;
+  let syncedAt = "";
   let failures = 0;
   let notBefore = 0;
   let retry: NodeJS.Timeout | undefined;
@@ -43,10 +52,15 @@ export function targetLoop(session: Session, schedule: Schedule): TargetLoop {
     const { environment, target } = current;
     try {
       const known = await knowledge(session, environment.name);
-      const context = targetPass(session, { environment, target, known, signal });
+      const rollout = await rolloutFor(session, environment);
+      const context = targetPass(session, { environment, target, known, rollout, signal });
       const report = await act(context, target, { sync: false, confirm: false });
       if (report.state === "Unknown") failed();
       else failures = 0;
+      isWaiting = report.findings.some(({ restrained }) => restrained === "waiting");
+      const isNews = report.state === "Synced" && syncedAt !== environment.revision;
+      syncedAt = report.state === "Synced" ? environment.revision : "";
+      if (isNews && environment.rollout !== undefined) synced();
       if (!("error" in target) && report.state !== "Unknown") watch(environment.name, target);
     } catch (error) {
       if (left()) return;
@@ -121,6 +135,9 @@ export function targetLoop(session: Session, schedule: Schedule): TargetLoop {
       current = { environment, target };
       if (moved) notBefore = 0;
       if (performance.now() >= notBefore) request();
+    },
+    wake() {
+      if (isWaiting) request();
     },
     async stop() {
       stopped.abort();

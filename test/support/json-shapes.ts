@@ -33,7 +33,7 @@ const finding = z.strictObject({
   rule: z.string(),
   sensitive: z.literal(true).optional(),
   note: z.string().optional(),
-  restrained: z.enum(["held", "flapping"]).optional(),
+  restrained: z.enum(["held", "flapping", "waiting"]).optional(),
   changedBy: z
     .strictObject({
       by: z.string().max(80).optional(),
@@ -72,6 +72,8 @@ const target = z.strictObject({
   plans,
 });
 
+const failedRevision = z.strictObject({ revision: z.string(), reason: z.string(), at: z.iso.datetime() }).optional();
+
 /** `diff` and `sync`. */
 const comparison = z.strictObject({
   ...version,
@@ -82,6 +84,7 @@ const comparison = z.strictObject({
       state,
       error: errorShape.optional(),
       warnings: z.array(z.string()).optional(),
+      failedRevision,
       targets: z.array(target),
     }),
   ),
@@ -183,6 +186,7 @@ export const shapes = {
         suspended: z
           .strictObject({ by: z.string(), reason: z.string(), until: z.iso.datetime({ offset: true }).optional() })
           .optional(),
+        failedRevision,
         targets: z.array(
           z.strictObject({
             name: z.string(),
@@ -191,6 +195,7 @@ export const shapes = {
             revision,
             findings: z.partialRecord(kind, z.int().min(1)),
             held: z.int().min(1).optional(),
+            waits: z.string().optional(),
             pendingRestart: z.array(pointer).optional(),
             pullRequest: z
               .strictObject({ number: z.int().min(1), branch: z.string(), url: z.url().optional() })

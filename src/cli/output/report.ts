@@ -30,7 +30,7 @@ export function printable(reports: EnvironmentReports): Printable {
 export function exitCode({ environments }: EnvironmentReports): ExitCode {
   const targets = environments.flatMap((environment) => environment.targets);
   const failed =
-    environments.some(({ error }) => error !== undefined) ||
+    environments.some(({ error, failedRevision }) => error !== undefined || failedRevision !== undefined) ||
     targets.some(
       ({ state, error, refused }) =>
         state === "Failed" || state === "Unknown" || error !== undefined || refused !== undefined,
@@ -44,6 +44,7 @@ function environmentText(environment: EnvironmentReport): string {
   const at = revision === null ? "" : ` at ${revision.slice(0, 10)}`;
   const parts = [
     `${paint("bold", name)}${at}: ${paintWord(state)}${heldCount(environment)}\n`,
+    ...failedLine(environment).map((line) => `  ${paint("red", "failed:")} ${line}\n`),
     ...warnings.map((warning) => `  ${paint("yellow", "warning:")} ${warning}\n`),
   ];
   if (environment.error !== undefined) parts.push(indent(errorLines(environment.error)));
@@ -66,6 +67,12 @@ function environmentText(environment: EnvironmentReport): string {
   const quiet = targets.filter(({ state: one, findings }) => one === "Synced" && findings.length === 0);
   if (quiet.length > 0) parts.push(`  ${paintWord("Synced")}: ${quiet.map((target) => target.name).join(", ")}\n`);
   return parts.join("");
+}
+
+function failedLine({ failedRevision }: EnvironmentReport): readonly string[] {
+  if (failedRevision === undefined) return [];
+  const { revision, reason, at } = failedRevision;
+  return [`${revision.slice(0, 10)} is not tried again since ${at.slice(0, 19)}Z: ${reason}`];
 }
 
 /** What is held is no less drift: it is counted beside the state. */
@@ -161,6 +168,7 @@ function environmentMarkdown(environment: EnvironmentReport): string {
   return [
     title,
     "\n",
+    ...failedLine(environment).map((line) => `- ${line}\n\n`),
     body,
     rows.length === 0
       ? ""

@@ -8,6 +8,7 @@ import { runController } from "../../reconcile/run.js";
 import { openSession } from "../../reconcile/session.js";
 import { serveControl } from "../../server/control.js";
 import { runPromotions } from "../../server/promotions.js";
+import { runRollouts } from "../../server/rollouts.js";
 import { scheduleReports } from "../../server/scheduled-reports.js";
 import { waitForDirectory } from "../../store/directory-lock.js";
 import { holder, stopOnSignal } from "../process.js";
@@ -32,6 +33,7 @@ export async function run(globals: Globals): Promise<void> {
     const controller = runController(session);
     const delivery = runDelivery(session);
     const promotions = runPromotions(session);
+    const rollouts = runRollouts(session);
     const reports = scheduleReports(session);
     const reread = async (): Promise<void> => {
       try {
@@ -53,7 +55,7 @@ export async function run(globals: Globals): Promise<void> {
     const reload = (): void => void reread();
     process.on("SIGHUP", reload);
     log.info({ event: "started", environments: [...config.environments.keys()] }, "the controller runs");
-    await Promise.all([controller.done, delivery, promotions]);
+    await Promise.all([controller.done, delivery, promotions, rollouts]);
     reports.stop();
     process.off("SIGHUP", reload);
     log.info({ event: "stopped" }, "the controller leaves");

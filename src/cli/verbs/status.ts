@@ -22,10 +22,12 @@ export async function status(environments: readonly string[], globals: Globals):
 }
 
 function rows({ environments }: StatusReport, state: (word: string) => string): string[][] {
-  return environments.flatMap(({ name, state: whole, suspended, targets }) => {
+  return environments.flatMap(({ name, state: whole, suspended, failedRevision, targets }) => {
     const reason =
       suspended === undefined
-        ? ""
+        ? failedRevision === undefined
+          ? ""
+          : `${failedRevision.revision.slice(0, 10)} failed: ${failedRevision.reason}`
         : `${suspended.by}: ${suspended.reason}${suspended.until === undefined ? "" : ` until ${suspended.until}`}`;
     const head = [paint("bold", name), "", state(whole), "", "", reason];
     return [
@@ -41,6 +43,7 @@ function rows({ environments }: StatusReport, state: (word: string) => string): 
         target.error?.message ??
           target.refused?.message ??
           target.plans?.map(planSentence).join("; ") ??
+          target.waits ??
           restart(target.pendingRestart) ??
           target.unproposable ??
           proposed(target.pullRequest),
