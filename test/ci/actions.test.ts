@@ -244,6 +244,8 @@ describe("the action", () => {
     expect(action.runs.using).toBe("composite");
     const used = new Set([...text.matchAll(/\$\{\{ inputs\.([\w-]+) \}\}/g)].map(([, name]) => name));
     expect([...used].sort()).toEqual(Object.keys(action.inputs).sort());
+    const page = readFileSync(join(ROOT, "docs/actions.md"), "utf8");
+    for (const name of [...used, ...Object.keys(action.outputs)]) expect(page).toContain(`\`${name}\``);
     for (const [name, { value }] of Object.entries(action.outputs))
       expect(value).toBe(`\${{ steps.run.outputs.${name} }}`);
     for (const { run = "", shell, uses } of action.runs.steps) {
