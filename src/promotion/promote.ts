@@ -1,11 +1,11 @@
 import { TrueupError } from "../core/errors.js";
-import type { PullRequest, RevisionForge } from "../forges/forge.js";
+import type { RevisionForge } from "../forges/forge.js";
 import { TRUEUP } from "../git/commit-tree.js";
 import { withLease } from "../reconcile/lease.js";
-import type { NewEvent } from "../store/store.js";
 import { dueStatus, putStatus } from "./commit-status.js";
+import { by, event, forget, isQuiet, keep, keptOf, numbered } from "./keep.js";
 import { type HopLook, type HopPass, lookAtHop } from "./look.js";
-import { encodePromotion, type KeptPromotion, loadPromotions, promotionBranch, tellingOf } from "./promotion-desk.js";
+import { type KeptPromotion, loadPromotions, promotionBranch } from "./promotion-desk.js";
 import type { HopReport } from "./report.js";
 import { promotionContent } from "./text.js";
 import { hopReport, reasonOf } from "./words.js";
@@ -75,16 +75,6 @@ const PATIENCE = 30_000;
 
 function isSame(one: KeptPromotion | undefined, other: KeptPromotion | undefined): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
-}
-
-/** Nothing is to be done, and nothing that was told has changed. */
-function isQuiet(known: KeptPromotion | undefined, look: HopLook): boolean {
-  if (look.step !== "wait" && look.step !== "block" && look.step !== "declined") return false;
-  return known?.told === toldOf(look) && known.revision === look.revision;
-}
-
-function toldOf({ step, gates, candidate }: HopLook): string {
-  return [step, candidate.relation, tellingOf(gates)].join("\n");
 }
 
 async function act(pass: HopPass, look: HopLook): Promise<HopLook> {
@@ -249,54 +239,4 @@ async function arrivalOf(
   const [made] = await lineage.commits({ to: known.commit, limit: 1 }, signal);
   const own = await lineage.commits({ to: tip, from: known.onto, firstParent: true, limit: 100 }, signal);
   return own.find(({ tree }) => tree === made?.tree)?.id;
-}
-
-function keptOf({ hop, known, wish, status = known?.status }: HopPass, look: HopLook): KeptPromotion {
-  const { revision, tip, candidate } = look;
-  const isKnown = known?.revision === revision;
-  const wantedBy = wish?.by ?? (isKnown ? known.wantedBy : undefined);
-  return {
-    ...{ from: hop.from, revision, onto: tip, closing: false, told: toldOf(look) },
-    since: (isKnown ? known.since : undefined) ?? new Date().toISOString(),
-    ...(wantedBy === undefined ? {} : { wantedBy }),
-    ...(candidate.relation === "ahead" ? { commit: candidate.commit } : {}),
-    ...(status === undefined ? {} : { status }),
-  };
-}
-
-function numbered({ number, url }: PullRequest): { number: number; url: string } {
-  return { number, url };
-}
-
-function by({ known, wish }: HopPass): string {
-  const who = wish?.by ?? known?.wantedBy;
-  return who === undefined ? "" : ` (asked for by ${who})`;
-}
-
-async function keep({ session, hop }: HopPass, kept: KeptPromotion, told?: NewEvent): Promise<void> {
-  const { promotions } = await session.store();
-  await promotions.save(hop.to, { promotion: encodePromotion(kept), events: told === undefined ? [] : [told] });
-}
-
-async function forget(
-  { session, hop, branches, known, signal }: HopPass,
-  arrival: { commit: string; revision: string } | undefined,
-  told: NewEvent,
-): Promise<void> {
-  const source = await session.source();
-  const head = promotionBranch(hop.to);
-  const at = branches.get(head);
-  // What somebody added to the branch stays.
-  if (at !== undefined && at === known?.commit) {
-    await source.remove(head, at, signal).catch(() => {
-      signal.throwIfAborted();
-    });
-  }
-  const { promotions } = await session.store();
-  await promotions.save(hop.to, { ...(arrival && { arrival }), events: [told] });
-}
-
-function event({ session, hop }: HopPass, type: string, message: string, revision?: string): NewEvent {
-  session.log.info({ environment: hop.to, event: type }, message);
-  return { environment: hop.to, type, message, ...(revision === undefined ? {} : { revision }) };
 }
