@@ -20,7 +20,7 @@ export function explain(error: unknown, repository: string): TrueupError {
     : status === 401
       ? "correct the token or the App's key under `forge:` in trueup.yaml"
       : status === 403 || status === 404
-        ? `let the token or the App read and write contents, issues and pull requests of ${repository}`
+        ? `let the token or the App read and write contents, issues and pull requests of ${repository}; for promotions, commit statuses, deployments and checks, too`
         : undefined;
   return new TrueupError("DELIVERY_REFUSED", `GitHub refuses (${status}): ${wordsOf(error)}`, { cause: error, hint });
 }
