@@ -66,6 +66,8 @@ export async function reconcileEnvironment(
   const { name, error, revision, targets } = report;
   if (error === undefined && revision !== null && pass.targets === undefined) {
     await forgetOthers(session, name, { named: targets.map((target) => target.name), revision });
+    // From now on it soaks: where no controller runs, nobody else would note it.
+    if (report.state === "Synced" && targets.length > 0) await (await session.store()).runs.note(name, revision);
   }
   return report;
 }

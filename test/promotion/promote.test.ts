@@ -250,6 +250,18 @@ describe("promotion by a person", () => {
     expect((await pass())["staging"]).toMatchObject({ state: "waiting" });
   });
 
+  it("soaks from the moment at which a sync left it in sync, without a controller", async () => {
+    const gates = "{ gates: [ { soak: { for: 1h } } ], merge: direct }";
+    await world.commit({ "policies/promotion.yaml": policy({ staging: gates }) }, { branch: "staging" });
+    await set("dev", { a: 1 });
+    await cycle(session, "dev");
+    const { hop } = await ask({});
+    expect(hop.gates.find(({ name }) => name === "soak")).toMatchObject({
+      state: "pending",
+      reason: "60 min of 60 min left",
+    });
+  });
+
   it("a gate is waived by name, with a reason, and that is recorded", async () => {
     const revision = await set("dev", { a: 1 });
     await cycle(session, "dev");
