@@ -11,6 +11,7 @@ import { idle } from "./idle.js";
 import { lines } from "./lines.js";
 import { memory } from "./memory.js";
 import { rendering } from "./render.js";
+import { promotion } from "./promotion.js";
 import { markdown, type Section } from "./report.js";
 import { openWorld, type World } from "./world.js";
 
@@ -24,6 +25,7 @@ const sections: Readonly<Record<string, (world: () => Promise<World>) => Promise
   memory: async (world) => memory(await world()),
   heal: async (world) => heal(await world()),
   growth: async (world) => growth(await world()),
+  promotion: async (world) => promotion(await world()),
 };
 
 async function main(wanted: readonly string[]): Promise<void> {

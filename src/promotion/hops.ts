@@ -74,7 +74,10 @@ export function hopsAt(session: Session, revision: string, signal: AbortSignal):
   const asked = answers.get(revision) ?? readHops(session, revision, signal);
   if (answers.size >= MOST_KNOWN) answers.clear();
   answers.set(revision, asked);
-  asked.catch(() => answers.delete(revision));
+  asked.catch((error: unknown) => {
+    // A policy that cannot be read stays so; git may answer the next time.
+    if (!(error instanceof TrueupError) || error.code !== "POLICY_INVALID") answers.delete(revision);
+  });
   return asked;
 }
 

@@ -2,14 +2,14 @@ import { type JudgedGate, judged, together } from "../core/gate.js";
 import type { PullRequestState } from "../core/proposal.js";
 import { type PromotionStep, promotionStep } from "../core/promotion.js";
 import type { Forge, PullRequest } from "../forges/forge.js";
-import { desiredState, renderWith, tipOf } from "../reconcile/desired.js";
+import { desiredState, tipOf } from "../reconcile/desired.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import type { Session } from "../reconcile/session.js";
 import type { RenderedEnvironment } from "../render/rendered.js";
 import { type Candidate, candidateOf } from "./candidate.js";
 import { differences } from "./difference.js";
 import { factsOf } from "./facts.js";
-import { type HopMemory, remembered } from "./hop-memory.js";
+import { type HopMemory, rememberedCandidate, type RenderedCommit, renderedAt } from "./hop-memory.js";
 import { hopsAt } from "./hops.js";
 import type { Hop } from "./policy.js";
 import { type KeptPromotion, promotionBranch } from "./promotion-desk.js";
@@ -66,10 +66,8 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   const { promotions } = await session.store();
   const { lineage } = await session.source();
   const recorded = await promotions.arrivals(hop.to);
-  const key = [tip, revision, ...[...recorded].flat()].join(" ");
-  const candidate = await remembered(pass.memory?.candidates, { to: hop.to, key }, () =>
-    candidateOf(lineage, { ...hop, revision, tip, recorded }, signal),
-  );
+  const request = { ...hop, revision, tip, recorded };
+  const candidate = await rememberedCandidate(pass.memory, request, () => candidateOf(lineage, request, signal));
   // What the branch went back from comes again only where a person says so.
   const isWanted = asked !== undefined || (hop.auto && !(candidate.relation === "ahead" && candidate.rolledBack));
   const forge = hop.merge === "direct" && known?.pullRequest === undefined ? undefined : await session.forge();
@@ -147,24 +145,12 @@ async function judge(
   return { gates: [...gates, judged("validation", validation, waivers)], changes };
 }
 
-interface RenderedCommit {
-  readonly to: string;
-  readonly tip: string;
-  readonly commit: string;
-  readonly memory: HopMemory | undefined;
-  readonly signal: AbortSignal;
-}
-
 /** Renders the environment as it would be: a target that would not load fails the promotion, not the environment. */
-async function rendering(session: Session, { to, tip, commit, memory, signal }: RenderedCommit) {
-  const source = await session.source();
-  const snapshot = await remembered(memory?.snapshots, { to, key: commit }, () =>
-    source.read(commit, ["environments", "policies"], signal),
-  );
-  const secret = (name: string): Promise<string> => session.secret(to, name);
+async function rendering(session: Session, { tip, ...there }: RenderedCommit & { readonly tip: string }) {
+  const { to, commit, signal } = there;
   try {
     await hopsAt(session, commit, signal);
-    const after = await renderWith(session, { environment: to, revision: commit, snapshot, secret });
+    const after = await renderedAt(session, there);
     const before = await desiredState(session, { environment: to, revision: tip, signal }).catch(() => undefined);
     const changes = differences(before, after, session.hash());
     return { validation: validated(after, to), changes };

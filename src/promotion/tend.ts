@@ -4,7 +4,7 @@ import type { Session } from "../reconcile/session.js";
 import { sourceFacts } from "./facts.js";
 import { backportBranch, backportKey, tendBackport } from "./backport.js";
 import { tellDeployment } from "./deployments.js";
-import type { HopMemory } from "./hop-memory.js";
+import { type HopMemory, hopMemory } from "./hop-memory.js";
 import { hopsOf, type Hops } from "./hops.js";
 import type { Hotfixes } from "./hotfixes.js";
 import { type KeptPromotion, loadPromotions, promotionBranch } from "./promotion-desk.js";
@@ -27,8 +27,7 @@ export interface TendMemory {
 }
 
 export function tendMemory(): TendMemory {
-  const hops = { candidates: new Map(), snapshots: new Map() };
-  return { runs: new Map(), deployments: new Map(), faults: new Map(), hops, hotfixes: new Map() };
+  return { runs: new Map(), deployments: new Map(), faults: new Map(), hops: hopMemory(), hotfixes: new Map() };
 }
 
 /**
