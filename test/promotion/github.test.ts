@@ -180,6 +180,19 @@ describe("promotion on GitHub", () => {
     await expect(tip(HEAD)).rejects.toThrow();
   });
 
+  it("says on what is proposed already that it is blocked", async () => {
+    await begin("{ auto: true, gates: [ { approvals: {} } ] }");
+    const revision = await set(2);
+    await pass();
+    const hotfix = await set(9, "prod");
+    expect(await pass()).toMatchObject({ state: "blocked" });
+    await pass();
+    const [, blocked, ...more] = await statuses(revision);
+    expect(blocked).toMatch(/^trueup\/prod failure: blocked: both changed environments\/base\/host\/app.yaml/);
+    expect(blocked).toContain(hotfix.slice(0, 10));
+    expect(more).toEqual([]);
+  });
+
   it("goes on where GitHub takes neither statuses nor deployments, and says so once", async () => {
     await begin("{ auto: true, merge: direct }");
     world.logged.length = 0;
