@@ -3,6 +3,7 @@ import type { Approvals } from "../../core/gate.js";
 import type { ApprovalQuery } from "../forge.js";
 import { mayWrite, type Repository } from "./commands.js";
 import { isRateLimit, statusOf } from "./failure.js";
+import { tagged } from "./tagged.js";
 
 /** How long it is remembered who is in a team, in milliseconds. */
 const MEMBERS_KEPT = 300_000;
@@ -19,6 +20,7 @@ interface Query extends ApprovalQuery {
 }
 
 export function approvalsOf(octokit: Octokit, repository: Repository) {
+  const reader = readerOf(octokit, repository);
   const known = new Map<string, Team>();
   const membersOf = async (team: string, signal: AbortSignal): Promise<Team["members"]> => {
     const before = known.get(team);
@@ -29,7 +31,7 @@ export function approvalsOf(octokit: Octokit, repository: Repository) {
   };
   return async (query: Query): Promise<Approvals> => {
     const { teams: asked, signal } = query;
-    const logins = await approving(octokit, repository, query);
+    const logins = await approving(octokit, repository, { ...query, reader });
     const unknown: string[] = [];
     const teams = new Map<string, ReadonlySet<string>>();
     for (const team of logins.length === 0 ? [] : asked) {
@@ -42,15 +44,44 @@ export function approvalsOf(octokit: Octokit, repository: Repository) {
   };
 }
 
+type Rest = Octokit["rest"]["pulls"];
+type Pull = Awaited<ReturnType<Rest["get"]>>["data"];
+type Reviews = Awaited<ReturnType<Rest["listReviews"]>>["data"];
+
+interface Reader {
+  readonly pull: (number: number, signal: AbortSignal) => Promise<Pull>;
+  readonly reviews: (number: number, signal: AbortSignal) => Promise<Reviews>;
+}
+
+const PAGE = 100;
+
+function readerOf(octokit: Octokit, repository: Repository): Reader {
+  const [pulls, firsts] = [tagged<Pull>(), tagged<Reviews>()];
+  const query = (number: number, signal: AbortSignal) => ({ ...repository, pull_number: number, request: { signal } });
+  return {
+    pull: (number, signal) =>
+      pulls(String(number), (headers) => octokit.rest.pulls.get({ ...query(number, signal), headers })),
+    async reviews(number, signal) {
+      const listing = { ...query(number, signal), per_page: PAGE };
+      const first = await firsts(String(number), (headers) => octokit.rest.pulls.listReviews({ ...listing, headers }));
+      // Of what comes after a full page its tag says nothing.
+      return first.length < PAGE ? first : octokit.paginate(octokit.rest.pulls.listReviews, listing);
+    },
+  };
+}
+
+interface Approving extends Query {
+  readonly reader: Reader;
+}
+
 async function approving(
   octokit: Octokit,
   repository: Repository,
-  { number, commit, signal }: Query,
+  { reader, number, commit, signal }: Approving,
 ): Promise<readonly string[]> {
-  const pull = { ...repository, pull_number: number, request: { signal } };
-  const { data: shown } = await octokit.rest.pulls.get(pull);
+  const shown = await reader.pull(number, signal);
   if (shown.head.sha !== commit) return [];
-  const reviews = await octokit.paginate(octokit.rest.pulls.listReviews, { ...pull, per_page: 100 });
+  const reviews = await reader.reviews(number, signal);
   const newest = new Map<string, (typeof reviews)[number]>();
   for (const review of reviews) {
     // A comment takes no approval back; an account that was deleted leaves null.

@@ -1,6 +1,7 @@
 import type { Octokit } from "@octokit/rest";
 import type { CheckState } from "../../core/gate.js";
 import type { Repository } from "./commands.js";
+import { tagged } from "./tagged.js";
 
 interface Query {
   readonly commit: string;
@@ -16,18 +17,41 @@ interface Check {
 
 const NOT_BEGUN = "Z";
 
+type Rest = Octokit["rest"];
+type Runs = Awaited<ReturnType<Rest["checks"]["listForRef"]>>["data"]["check_runs"];
+type Statuses = Awaited<ReturnType<Rest["repos"]["listCommitStatusesForRef"]>>["data"];
+
+const PAGE = 100;
+
 /** Check runs (of Apps, Actions among them) and commit statuses (of everything else), as one. */
-export async function readChecks(
-  octokit: Octokit,
-  repository: Repository,
-  { commit, signal }: Query,
-): Promise<ReadonlyMap<string, CheckState>> {
-  const query = { ...repository, ref: commit, per_page: 100, request: { signal } };
-  const [runs, statuses] = await Promise.all([
-    octokit.paginate(octokit.rest.checks.listForRef, query),
-    // Not the combined one: Octokit's paging does not know that its answer is no list.
-    octokit.paginate(octokit.rest.repos.listCommitStatusesForRef, query),
-  ]);
+export function checksOf(octokit: Octokit, repository: Repository) {
+  const [runs, statuses] = [runsOf(octokit, repository), statusesOf(octokit, repository)];
+  return async (query: Query): Promise<ReadonlyMap<string, CheckState>> =>
+    together(...(await Promise.all([runs(query), statuses(query)])));
+}
+
+function runsOf(octokit: Octokit, repository: Repository) {
+  const firsts = tagged<{ readonly check_runs: Runs }>();
+  return async ({ commit, signal }: Query): Promise<Runs> => {
+    const query = { ...repository, ref: commit, per_page: PAGE, request: { signal } };
+    const first = await firsts(commit, (headers) => octokit.rest.checks.listForRef({ ...query, headers }));
+    // Of what comes after a full page its tag says nothing.
+    return first.check_runs.length < PAGE ? first.check_runs : octokit.paginate(octokit.rest.checks.listForRef, query);
+  };
+}
+
+/** Not the combined status: Octokit's paging does not know that its answer is no list. */
+function statusesOf(octokit: Octokit, repository: Repository) {
+  const firsts = tagged<Statuses>();
+  const { listCommitStatusesForRef: list } = octokit.rest.repos;
+  return async ({ commit, signal }: Query): Promise<Statuses> => {
+    const query = { ...repository, ref: commit, per_page: PAGE, request: { signal } };
+    const first = await firsts(commit, (headers) => list({ ...query, headers }));
+    return first.length < PAGE ? first : octokit.paginate(list, query);
+  };
+}
+
+function together(runs: Runs, statuses: Statuses): ReadonlyMap<string, CheckState> {
   const checks: Check[] = [
     ...runs.map(({ name, status, conclusion, started_at }) => ({
       name,

@@ -1,7 +1,7 @@
 import type { Octokit } from "@octokit/rest";
 import type { RevisionForge } from "../forge.js";
 import { approvalsOf } from "./approvals.js";
-import { readChecks } from "./checks.js";
+import { checksOf } from "./checks.js";
 import type { Repository } from "./commands.js";
 import { putDeployment } from "./deployments.js";
 import { isRateLimit, statusOf, wordsOf } from "./failure.js";
@@ -12,9 +12,10 @@ const DESCRIPTION = 140;
 /** Errors are Octokit's own: whoever asks explains them. */
 export function revisionsOf(octokit: Octokit, repository: Repository): RevisionForge {
   const approvals = approvalsOf(octokit, repository);
+  const checks = checksOf(octokit, repository);
   return {
     approvals: (number, asked, signal) => approvals({ number, ...asked, signal }),
-    checks: (commit, signal) => readChecks(octokit, repository, { commit, signal }),
+    checks: (commit, signal) => checks({ commit, signal }),
     async status(sha, { context, state, description: text }, signal) {
       const description = text.length > DESCRIPTION ? `${text.slice(0, DESCRIPTION - 1)}…` : text;
       await octokit.rest.repos.createCommitStatus({
