@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { formatPlace } from "../core/errors.js";
-import { backportKey, lookAtBackport } from "../promotion/backport.js";
+import { lookAtBackport } from "../promotion/backport-look.js";
 import { backportReport } from "../promotion/backport-text.js";
 import { hopsOf } from "../promotion/hops.js";
 import { lookAtHop } from "../promotion/look.js";
-import { loadPromotions } from "../promotion/promotion-desk.js";
+import { backportKey, loadPromotions } from "../promotion/promotion-desk.js";
 import type { HopReport } from "../promotion/report.js";
 import { hopReport } from "../promotion/words.js";
 import { asTrueupError } from "../reconcile/pass.js";

@@ -1,7 +1,7 @@
 import type { PullRequestContent } from "../forges/forge.js";
 import type { Commit } from "../git/lineage.js";
 import { code } from "../proposals/text.js";
-import type { Backport, BackportLook } from "./backport.js";
+import type { Backport, BackportLook } from "./backport-look.js";
 import type { KeptPromotion } from "./promotion-desk.js";
 import type { HopReport, PromotionState } from "./report.js";
 

@@ -1,97 +1,11 @@
 import { TrueupError } from "../core/errors.js";
-import { type PromotionStep, promotionStep } from "../core/promotion.js";
-import type { Forge, PullRequest } from "../forges/forge.js";
+import type { PromotionStep } from "../core/promotion.js";
 import { tipOf } from "../reconcile/desired.js";
 import { withLease } from "../reconcile/lease.js";
-import type { Session } from "../reconcile/session.js";
 import type { NewEvent } from "../store/store.js";
+import { type BackportLook, type BackportPass, lookAtBackport } from "./backport-look.js";
 import { backportContent, backportReason } from "./backport-text.js";
-import { type Hotfixes, hotfixesOf } from "./hotfixes.js";
-import { encodePromotion, type KeptPromotion, loadPromotions } from "./promotion-desk.js";
-
-/** The branch of the pull request that brings an environment's hotfixes back, and under which it is remembered. */
-export function backportBranch(environment: string): string {
-  return `trueup/backport/${environment}`;
-}
-
-export function backportKey(environment: string): string {
-  return `backport/${environment}`;
-}
-
-export interface Backport {
-  /** Whose hotfixes are offered, */
-  readonly environment: string;
-  /** the environment that is promoted into it, */
-  readonly from: string;
-  /** and the first of the order, which is to have them; undefined: nothing is offered any more, what is open ends. */
-  readonly into: string | undefined;
-}
-
-export interface BackportPass extends Backport {
-  readonly session: Session;
-  readonly branches: ReadonlyMap<string, string>;
-  readonly known: KeptPromotion | undefined;
-  /** By environment, what was found last: git is asked again where a branch moved. */
-  readonly found: Map<string, { readonly tips: string; readonly hotfixes: Hotfixes }>;
-  readonly signal: AbortSignal;
-}
-
-/** What was found, and what shall come of it. Nothing was done. */
-export interface BackportLook {
-  /** The first branch's tip. */
-  readonly onto: string;
-  readonly hotfixes: Hotfixes;
-  /** The hotfixes' ids: what a person declines. */
-  readonly revision: string;
-  readonly forge: Forge | undefined;
-  readonly pull: PullRequest | undefined;
-  readonly step: PromotionStep;
-}
-
-export async function lookAtBackport(pass: BackportPass): Promise<BackportLook> {
-  const { session, environment, into, branches, known, signal } = pass;
-  const onto = into === undefined ? "" : tipOf(session, into, branches);
-  const hotfixes = into === undefined ? { picked: [], commit: onto, conflicting: [], settled: [] } : await found(pass);
-  const ids = [...hotfixes.picked, ...hotfixes.conflicting.map(({ hotfix }) => hotfix)].map(({ id }) => id);
-  const isWanted = ids.length > 0;
-  const forge = known === undefined && !isWanted ? undefined : await session.forge();
-  const newest = await forge?.find(backportBranch(environment), signal);
-  // One of earlier hotfixes was decided in its time.
-  const pull = newest?.state === "open" || newest?.number === known?.pullRequest?.number ? newest : undefined;
-  // Who declined these hotfixes declined each of them.
-  const declined = pull?.state === "closed" ? (known?.revision.split(" ") ?? []) : [];
-  const revision = ids.every((id) => declined.includes(id)) ? (known?.revision ?? "") : ids.join(" ");
-  const step = promotionStep({
-    ...{
-      wanted: isWanted ? revision : undefined,
-      tip: onto,
-      known,
-      gates: "pending",
-      merge: "pull-request",
-      auto: false,
-    },
-    ...{ relation: hotfixes.picked.length > 0 ? "ahead" : "conflicting", pull: pull?.state ?? "absent" },
-  });
-  return { onto, hotfixes, revision, forge, pull, step: step === "open" && forge === undefined ? "wait" : step };
-}
-
-async function found(pass: BackportPass): Promise<Hotfixes> {
-  const { session, environment, from, into = "", branches, signal } = pass;
-  const tip = tipOf(session, environment, branches);
-  const sides = { from: tipOf(session, from, branches), first: tipOf(session, into, branches) };
-  const tips = [tip, sides.from, sides.first].join(" ");
-  const last = pass.found.get(environment);
-  if (last?.tips === tips) return last.hotfixes;
-  const { promotions } = await session.store();
-  const [recorded, settled] = await Promise.all([
-    promotions.arrivals(environment),
-    promotions.arrivals(backportKey(environment)),
-  ]);
-  const request = { tip, ...sides, recorded, settled: new Set(settled.keys()) };
-  const hotfixes = await hotfixesOf(await session.source(), request, signal);
-  pass.found.set(environment, { tips, hotfixes });
-  return hotfixes;
-}
+import { backportBranch, backportKey, encodePromotion, type KeptPromotion, loadPromotions } from "./promotion-desk.js";
 
 /**
  * Offers what an environment's branch has of its own to the first branch of the order, in one pull request that follows both

@@ -24,6 +24,16 @@ export function promotionBranch(to: string): string {
   return `trueup/promote/${to}`;
 }
 
+/** The branch of the pull request that brings an environment's hotfixes back. */
+export function backportBranch(environment: string): string {
+  return `trueup/backport/${environment}`;
+}
+
+/** Under which what is offered back is kept, beside the promotions. */
+export function backportKey(environment: string): string {
+  return `backport/${environment}`;
+}
+
 export async function loadPromotions(session: Session): Promise<ReadonlyMap<string, KeptPromotion>> {
   const texts = await (await session.store()).promotions.load();
   // What was written by `encodePromotion` is read here.
