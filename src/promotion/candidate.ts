@@ -83,11 +83,17 @@ export async function candidateOf(
   return { relation: "ahead", commit, commits, rolledBack };
 }
 
-/** Of the commits that only the branch has, its own line, newest first. */
+/**
+ * Of the commits that only the branch has, its own line, newest first. The merge of a pull request says what the commit says
+ * that it merged: a promotion, a roll-back.
+ */
 export function firstLine(commits: readonly Commit[], tip: string): readonly Commit[] {
   const byId = new Map(commits.map((commit) => [commit.id, commit]));
   const line: Commit[] = [];
-  for (let at = byId.get(tip); at !== undefined; at = byId.get(at.parents[0] ?? "")) line.push(at);
+  for (let at = byId.get(tip); at !== undefined; at = byId.get(at.parents[0] ?? "")) {
+    const merged = at.parents.slice(1).flatMap((id) => [...(byId.get(id)?.trailers ?? [])]);
+    line.push({ ...at, trailers: new Map([...merged, ...at.trailers]) });
+  }
   return line;
 }
 

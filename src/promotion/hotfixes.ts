@@ -79,17 +79,15 @@ export async function hotfixesOf(source: Source, request: HotfixesRequest, signa
 
 /** Oldest first. What was rolled back, and the roll-back, are none. */
 function ownChanges(only: readonly Commit[], { tip, recorded, settled }: HotfixesRequest): readonly Commit[] {
-  const byId = new Map(only.map((commit) => [commit.id, commit]));
+  const ids = new Set(only.map(({ id }) => id));
   const found: Commit[] = [];
   let resume: string | undefined;
   for (const commit of firstLine(only, tip)) {
     if (resume !== undefined && commit.id !== resume) continue;
-    // Trailers count where the branch's own commit has them, or the one that a pull request merged.
-    const merged = commit.parents.slice(1).map((id) => byId.get(id));
-    const says = (trailer: string): string | undefined =>
-      [commit, ...merged].find((one) => one?.trailers.has(trailer))?.trailers.get(trailer);
-    resume = says(ROLLED_BACK);
-    const isPromotion = recorded.has(commit.id) || says(PROMOTED) !== undefined || merged.includes(undefined);
+    resume = commit.trailers.get(ROLLED_BACK);
+    // What another branch has, too, came from there.
+    const isPromotion =
+      recorded.has(commit.id) || commit.trailers.has(PROMOTED) || !commit.parents.slice(1).every((id) => ids.has(id));
     if (resume !== undefined || isPromotion || commit.parents.length === 0 || settled.has(commit.id)) continue;
     found.unshift(commit);
   }

@@ -123,6 +123,26 @@ describe("bringing a revision into a branch", () => {
     expect(await promoted()).toEqual({ a: 1, b: 2, c: 3, h: 9 });
   });
 
+  it("takes a roll-back and a promotion for what they are when a forge merged their pull requests", async () => {
+    await commit("prod", { h: 9 }, "hotfix");
+    const good = await repository.git("rev-parse", "prod");
+    await commit("dev", { a: 1 });
+    const found = await promote();
+    if (found.relation !== "ahead") throw new Error(found.relation);
+    await source.lineage.move({ branch: "proposal", to: found.commit }, never);
+    await repository.git("checkout", "--quiet", "prod");
+    await repository.git("merge", "--quiet", "--no-ff", "--no-edit", "proposal");
+    expect(await promote()).toMatchObject({ relation: "held" });
+    await repository.git("checkout", "--quiet", "-b", "back");
+    await repository.commit({ "app.yaml": text({ h: 9 }) }, `back\n\nTrueup-Rolled-Back-To: ${good}`);
+    await repository.git("checkout", "--quiet", "prod");
+    await repository.git("merge", "--quiet", "--no-ff", "--no-edit", "back");
+    expect(await settingsOf("prod")).toEqual({ h: 9 });
+    expect(await promote()).toMatchObject({ relation: "ahead", rolledBack: true });
+    await commit("dev", { a: 1, b: 2 }, "with the remedy");
+    expect(await promoted()).toEqual({ a: 1, b: 2, h: 9 });
+  });
+
   it("promotes an older revision than the newest", async () => {
     const older = await commit("dev", { a: 1 });
     await commit("dev", { a: 1, b: 2 });
