@@ -17,6 +17,7 @@ try {
 async function build() {
   const { EMBEDDED_DIRECTORY, TEMPLATE } = await import("../dist/store/embedded.js");
   const sources = [
+    "scripts/build-store-template.mjs",
     "node_modules/@electric-sql/pglite/package.json",
     "dist/store/embedded.js",
     ...readdirSync(migrations).map((name) => `${migrations}/${name}`),
@@ -34,6 +35,9 @@ async function build() {
     await (await openStore({ stateDirectory: directory })).close();
     const { PGlite } = await import("@electric-sql/pglite");
     const database = await PGlite.create(join(directory, EMBEDDED_DIRECTORY));
+    // From a fresh segment of the log: where the template ended amid one, some of the stores that were made of it did not open
+    // a second time, for want of their last checkpoint.
+    await database.exec("SELECT pg_switch_wal(); CHECKPOINT");
     const tar = await database.dumpDataDir("none");
     await database.close();
     // Renamed into place: a build that is interrupted leaves no half of one.
