@@ -260,7 +260,7 @@ describe("secrets", { timeout: 60_000 }, () => {
       const config = args.includes("--config") ? [] : ["--config", world.configFile];
       await program().parseAsync(["node", "trueup", "--verbose", ...config, ...args]);
     } catch (error) {
-      await exitWith(error, true);
+      await exitWith(error, { verbose: true, annotate: true });
     } finally {
       for (const spy of spies) spy.mockRestore();
       process.exitCode = undefined;
@@ -515,6 +515,12 @@ describe("secrets", { timeout: 60_000 }, () => {
     await run("sync", "prod", "--confirm", "--adopt", "desired");
     expect((await cycle(session)).state).toBe("Synced");
     await run("history", "-o", "json");
+    // Every document as it is and as it once was, side by side.
+    const first = await world.repository.git("rev-list", "--max-parents=0", "prod");
+    for (const form of ["json", "table", "github"]) {
+      await run("rollback", "prod", "--to", first, "--dry-run", "-o", form);
+      await run("promotions", "-o", form);
+    }
   });
 
   it("are in no error of a connection, a service or trueup.yaml", async () => {
