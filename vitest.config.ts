@@ -7,7 +7,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
-    // Two workers: the suites start real database servers and brokers, and CI has two cores.
-    maxWorkers: 2,
+    // Three workers on CI's two cores: the suites start real servers, and many of them wait more than they work.
+    maxWorkers: 3,
   },
 });

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,6 +21,8 @@ const LANES = [
   { name: "third", kind: "embedded", kills: 30 },
 ] as const;
 type Lane = (typeof LANES)[number];
+/** About how long the writes of a sync take, in milliseconds. */
+const WRITES = 15;
 /** Of the syncs after a kill, every so many is a process of its own; the others are the same operation in this process. */
 const WHOLE_PROCESS = 10;
 
@@ -69,7 +71,10 @@ describe.skipIf(postgresUnavailable !== undefined || !existsSync(MAIN))("a sync 
         const round = live.next();
         // One moment in each slice of the run time, in an order that jumps about.
         const moment = (((kill * 71) % kills) + Math.random()) / kills;
-        if (await live.killedAfter(moment * took * 1.05)) killed += 1;
+        // And every other time as the first file is being replaced: the rest of the run is much longer than its writes.
+        const isKilled =
+          kill % 2 === 0 ? live.killedAfter(moment * took * 1.05) : live.killedAtWrite(Math.random() * WRITES);
+        if (await isKilled) killed += 1;
         const found = await live.expectWhole(round);
         if (found.size > 1) partial += 1;
         await live.converge(kill % WHOLE_PROCESS === 0);
@@ -102,6 +107,13 @@ describe.skipIf(postgresUnavailable !== undefined || !existsSync(MAIN))("a sync 
     };
     const sync = () =>
       spawn(process.execPath, [MAIN, "--verbose", "--config", world.configFile, "sync", "prod"], { stdio: "pipe" });
+    const begin = () => {
+      const child = sync();
+      child.stdout.resume();
+      child.stderr.resume();
+      return { child, exited: once(child, "exit") };
+    };
+    const isKilled = async (exited: Promise<unknown[]>): Promise<boolean> => (await exited)[1] === "SIGKILL";
     const finish = async (): Promise<void> => {
       const child = sync();
       let said = "";
@@ -127,14 +139,20 @@ describe.skipIf(postgresUnavailable !== undefined || !existsSync(MAIN))("a sync 
         return Math.min(...times);
       },
       async killedAfter(milliseconds: number): Promise<boolean> {
-        const child = sync();
-        child.stdout.resume();
-        child.stderr.resume();
-        const exited = once(child, "exit");
+        const { child, exited } = begin();
         await Promise.race([delay(milliseconds), exited]);
         child.kill("SIGKILL");
-        const [, signal] = (await exited) as [unknown, string | null];
-        return signal === "SIGKILL";
+        return isKilled(exited);
+      },
+      /** So long after something happens in the folder of the files. */
+      async killedAtWrite(milliseconds: number): Promise<boolean> {
+        const watcher = watch(world.root());
+        const written = once(watcher, "change");
+        const { child, exited } = begin();
+        await Promise.race([written.then(() => delay(milliseconds)), exited]);
+        child.kill("SIGKILL");
+        watcher.close();
+        return isKilled(exited);
       },
       /** Every file, row and topic is as before or as git says; the table as a whole is one of them. */
       async expectWhole(now: number): Promise<ReadonlySet<number>> {
