@@ -151,7 +151,10 @@ describe("the command's own words", () => {
     [["policy", "explian", "dev"], "unknown command 'explian'\n(Did you mean explain?)"],
     [["sync", "--adopt", "both"], "argument 'both' is invalid. Allowed choices are desired, live."],
     [["history", "--limit", "0"], "argument '0' is invalid. expected a whole number above 0"],
-    [["-o", "xml", "diff"], "argument 'xml' is invalid. Allowed choices are table, json, yaml, markdown, github, html."],
+    [
+      ["-o", "xml", "diff"],
+      "argument 'xml' is invalid. Allowed choices are table, json, yaml, markdown, github, html.",
+    ],
     [["suspend", "dev"], "required option '--because <reason>' not specified"],
     [["render"], "missing required argument 'environment'"],
     [["render", "dev", "prod"], "too many arguments for 'render'"],
