@@ -54,11 +54,13 @@ export const rollback: Operation<Args, RollbackReport> = {
     const revision = tipOf(session, name, branches);
     const source = await session.source();
     const to = await goal(session, { ...args, environment: name }, revision, signal);
-    const [now, then] = await Promise.all(
-      [revision, to].map((at) => desiredState(session, { environment: name, revision: at, signal })),
-    );
-    if (now === undefined || then === undefined) throw new TrueupError("INTERNAL", "nothing was rendered");
-    const changes = differences(now, then, session.hash());
+    const then = await desiredState(session, { environment: name, revision: to, signal });
+    // A tip that does not load is the best of reasons to go back: then nothing can be said of what changes.
+    const now = await desiredState(session, { environment: name, revision, signal }).catch(() => {
+      signal.throwIfAborted();
+      return undefined;
+    });
+    const changes = now === undefined ? [] : differences(now, then, session.hash());
     const report = { schemaVersion: 1, environment: name, revision, to, changes } as const;
     if (args.dryRun) return { ...report, commit: null, branch: null };
     const { by, because } = args;

@@ -210,6 +210,15 @@ describe("rolling back", () => {
     expect(live("prod")).toContain("c: 3");
   });
 
+  it("goes back from a revision that does not even load", async () => {
+    const good = await tip("prod");
+    await world.commit({ "environments/prod/environment.yaml": "layers: [none]\n" }, { branch: "prod" });
+    const report = await back({ to: good });
+    expect(report).toMatchObject({ to: good, changes: [] });
+    expect(await tip("prod")).toBe(report.commit);
+    expect((await cycle(session, "prod")).state).toBe("Synced");
+  });
+
   it("refuses a commit that the branch does not have, and asks which where none is known", async () => {
     const foreign = await set("dev", { a: 1 });
     await expect(back({ to: foreign })).rejects.toMatchObject({ code: "USAGE", message: /not on the branch of prod/ });
