@@ -1,5 +1,11 @@
 import type { Approvals, CheckState } from "../core/gate.js";
 
+/**
+ * How requests follow one another: with the pauses that a forge for all the world asks of programs, or without, for one that is
+ * there for a single test. Not for trueup.yaml: whoever writes that has no such forge.
+ */
+export type Pace = "polite" | "none";
+
 /** What a pull request says. Text is Markdown; whoever wrote it has escaped what comes from outside. */
 export interface PullRequestContent {
   readonly title: string;
@@ -50,6 +56,8 @@ export interface Forge {
   commands?(number: number, since: string, signal: AbortSignal): Promise<readonly Command[]>;
   /** Absent where it keeps nothing about commits. */
   readonly revisions?: RevisionForge;
+  /** Absent where people open no pull requests. */
+  readonly conversations?: ConversationForge;
 }
 
 /** What a forge knows of commits, and is told of them. Errors are as for `Forge`. */
@@ -67,6 +75,39 @@ export interface RevisionForge {
   merge(number: number, commit: string, signal: AbortSignal): Promise<{ readonly refused?: string }>;
   /** One for each environment and commit, however often it is told: its state changes, but does not go back from `success` to `in_progress`. */
   deployment(deployment: Deployment, signal: AbortSignal): Promise<void>;
+}
+
+/** What a forge knows of everybody's pull requests, and what Trueup itself says there. Errors are as for `Forge`. */
+export interface ConversationForge {
+  /** All that are open, those from forks, too. */
+  open(signal: AbortSignal): Promise<readonly OpenPullRequest[]>;
+  /** Whether somebody may write to the repository. */
+  mayWrite(login: string, signal: AbortSignal): Promise<boolean>;
+  /** Puts Trueup's one comment of that kind to a pull request: what is there is edited, and never is there a second. */
+  say(number: number, comment: OwnComment, signal: AbortSignal): Promise<void>;
+  /** The newest status of that context on a commit, where Trueup itself put it. */
+  told(commit: string, context: string, signal: AbortSignal): Promise<CommitStatus | undefined>;
+}
+
+export interface OpenPullRequest {
+  readonly number: number;
+  readonly author: string;
+  /** The branch that it is to be merged into. */
+  readonly base: string;
+  /** The commit that it brings now. */
+  readonly commit: string;
+  /** The reference of the repository that leads to that commit, whatever branch or fork it is of. */
+  readonly ref: string;
+  /** Its branch, where that is in the repository itself; absent: it is of a fork, where others may write. */
+  readonly branch?: string;
+}
+
+export interface OwnComment {
+  /** By which it is known again, among Trueup's own: a word. */
+  readonly kind: string;
+  readonly text: string;
+  /** Whether it is written where there is none. */
+  readonly add: boolean;
 }
 
 export interface ApprovalQuery {

@@ -1,6 +1,6 @@
 import { createPrivateKey } from "node:crypto";
 import { z } from "zod";
-import type { Forge } from "./forge.js";
+import type { Forge, Pace } from "./forge.js";
 import type { GitHubIdentity } from "./github/client.js";
 import type { PullRequestRecords } from "./local/index.js";
 
@@ -42,12 +42,17 @@ export const forgeSchema = z
 export type ForgeSpec = z.output<typeof forgeSchema>;
 
 /** Opens the forge; nothing is asked of it yet. Undefined where nothing is to be proposed. */
-export async function openForge(spec: ForgeSpec, records: PullRequestRecords): Promise<Forge | undefined> {
+export async function openForge(
+  spec: ForgeSpec,
+  records: PullRequestRecords,
+  pace: Pace = "polite",
+): Promise<Forge | undefined> {
   if (spec.kind === "none") return undefined;
   if (spec.kind === "local") return (await import("./local/index.js")).openLocal(records);
   const { openGitHub } = await import("./github/index.js");
   const { repository, url } = spec;
-  return openGitHub({ repository, identity: identityOf(spec), ...(url === undefined ? {} : { baseUrl: url }) });
+  const identity = identityOf(spec);
+  return openGitHub({ repository, identity, pace, ...(url === undefined ? {} : { baseUrl: url }) });
 }
 
 function identityOf({ token, app }: z.output<typeof githubSchema>): GitHubIdentity {

@@ -5,7 +5,7 @@ import { openProbe } from "../config/probes.js";
 import type { Hash } from "../core/same.js";
 import { TrueupError } from "../core/errors.js";
 import type { Route } from "../delivery/routes.js";
-import type { Forge } from "../forges/forge.js";
+import type { Forge, Pace } from "../forges/forge.js";
 import { gitAccess } from "../forges/git-access.js";
 import type { ForgeSpec } from "../forges/registry.js";
 import type { Source } from "../git/source.js";
@@ -79,6 +79,8 @@ export interface SessionOptions {
   readonly holder: string;
   /** The lock on the state directory, where the caller holds it already. */
   readonly lock?: OwnedDirectory | undefined;
+  /** How the forge is asked; default `polite`. */
+  readonly pace?: Pace;
 }
 
 export function openSession(options: SessionOptions): Session {
@@ -152,7 +154,10 @@ export function openSession(options: SessionOptions): Session {
       const { forge: spec } = config;
       if (forge?.spec !== spec) {
         const opening = Promise.all([import("../forges/registry.js"), store.get()]);
-        forge = { spec, opened: opening.then(([{ openForge }, { pullRequests }]) => openForge(spec, pullRequests)) };
+        forge = {
+          spec,
+          opened: opening.then(([{ openForge }, { pullRequests }]) => openForge(spec, pullRequests, options.pace)),
+        };
         forge.opened.catch(() => (forge = undefined));
       }
       return forge.opened;

@@ -186,7 +186,7 @@ describe("secrets", { timeout: 60_000 }, () => {
     if (acquired.kind !== "owned") throw new Error("the directory is held");
     lock = acquired;
     const config = loadConfig(world.configFile, process.env);
-    session = openSession({ config, log, stop: stop.signal, holder: "test@here:1", lock });
+    session = openSession({ config, log, stop: stop.signal, holder: "test@here:1", lock, pace: "none" });
     control = serveControl(session, lock);
   });
 

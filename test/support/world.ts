@@ -120,6 +120,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
         log,
         stop,
         holder,
+        // Whatever forge a test has, it is its own.
+        pace: "none",
       });
       sessions.push(session);
       return session;

@@ -1,4 +1,5 @@
 import type { Octokit } from "@octokit/rest";
+import type { Pace } from "../forge.js";
 
 /** How Trueup proves who it is: a token, or a GitHub App installed on the repository. */
 export type GitHubIdentity =
@@ -11,13 +12,15 @@ export interface GitHubOptions {
   readonly identity: GitHubIdentity;
   /** `https://github.example.com/api/v3` for GitHub Enterprise Server; default github.com. */
   readonly baseUrl?: string;
+  /** Default `polite`. */
+  readonly pace?: Pace;
 }
 
 /** Longer waits are the caller's: a cycle shall not stand still until GitHub's hour is over. */
 const LONGEST_WAIT_S = 10;
 
 /** An Octokit that waits out short rate limits and, twice, server errors and answers that were cut off. */
-export async function openClient({ identity, baseUrl }: GitHubOptions): Promise<Octokit> {
+export async function openClient({ identity, baseUrl, pace = "polite" }: GitHubOptions): Promise<Octokit> {
   const [{ Octokit }, { throttling }, { retry }] = await Promise.all([
     import("@octokit/rest"),
     import("@octokit/plugin-throttling"),
@@ -32,12 +35,19 @@ export async function openClient({ identity, baseUrl }: GitHubOptions): Promise<
     ...(await authentication(identity)),
     userAgent: "trueup",
     // What the throttling gives up must not be tried again by the other.
-    retry: { retries: 2, doNotRetry: [304, 400, 401, 403, 404, 410, 422, 429, 451] },
-    throttle: { onRateLimit: waitShortly, onSecondaryRateLimit: waitShortly },
+    retry: { retries: 2, doNotRetry: [304, 400, 401, 403, 404, 410, 422, 429, 451], ...WAITS[pace] },
+    throttle: { onRateLimit: waitShortly, onSecondaryRateLimit: waitShortly, ...WAITS[pace], ...PAUSES[pace] },
     // Octokit's own words go to the console, and would hold addresses.
     log: { debug: silent, info: silent, warn: silent, error: silent },
   });
 }
+
+/** How long both plugins take a second for, in ms, when an attempt or a rate limit is to be waited out. */
+const WAITS: Readonly<Record<Pace, object>> = { polite: {}, none: { retryAfterBaseValue: 0 } };
+
+/** What keeps writes apart; polite is Octokit's own: a second, and three where people are notified. */
+const NO_PAUSE = { key: () => ({ schedule: (_: object, next: () => Promise<void>) => next() }) };
+const PAUSES: Readonly<Record<Pace, object>> = { polite: {}, none: { write: NO_PAUSE, notifications: NO_PAUSE } };
 
 /** Where people look, by where programs ask: `https://host/api/v3`, or `https://api.host` where GitHub hosts it. */
 export function webOf(baseUrl = "https://api.github.com"): string {

@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Forge } from "../../../src/forges/forge.js";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Forge, Pace } from "../../../src/forges/forge.js";
 import { openGitHub } from "../../../src/forges/github/index.js";
 import { githubWorld, type GitHubWorld, tokens } from "../../support/github.js";
 
@@ -15,7 +15,7 @@ describe("GitHub on a bad day", () => {
   beforeAll(async () => {
     github = await githubWorld();
     repository = await github.repository();
-    forge = await openGitHub({ repository, identity: { token: tokens.owner }, baseUrl: github.url });
+    forge = await opened("none");
   });
   afterEach(() => {
     expect(github.violations.splice(0)).toEqual([]);
@@ -25,6 +25,11 @@ describe("GitHub on a bad day", () => {
   });
   afterAll(() => github.close());
 
+  const opened = (pace?: Pace) =>
+    openGitHub({
+      ...{ repository, identity: { token: tokens.owner }, baseUrl: github.url },
+      ...(pace === undefined ? {} : { pace }),
+    });
   const open = (head: string) =>
     forge.open({ head, base: "prod", title: "drift", body: "a table", labels: [], reviewers: [] }, signal);
   const list = async (path: string): Promise<readonly { readonly body: string }[]> => {
@@ -73,18 +78,6 @@ describe("GitHub on a bad day", () => {
       hint: expect.stringContaining("/api/v3") as string,
     });
     expect(github.asked).toHaveLength(3);
-  });
-
-  it("ends its waiting at once when it is told to stop", async () => {
-    github.instead.push({ status: 502 });
-    const stop = new AbortController();
-    const reason = new Error("stop");
-    const finding = forge.find("trueup/lost", stop.signal);
-    setTimeout(() => {
-      stop.abort(reason);
-    }, 200);
-    await expect(finding).rejects.toBe(reason);
-    expect(github.asked).toHaveLength(1);
   });
 
   it("waits out a used-up rate limit that ends in seconds", async () => {
@@ -150,5 +143,44 @@ describe("GitHub on a bad day", () => {
     const { retryAfter = 0 } = error as { retryAfter?: number };
     expect(Math.abs(retryAfter - wait)).toBeLessThan(5_000);
     expect(github.asked).toHaveLength(1);
+  });
+
+  // Last, for time must not go back: who throttles by it would wait until then.
+  describe("with the pauses of production", () => {
+    afterEach(() => {
+      vi.restoreAllMocks();
+      vi.useRealTimers();
+    });
+
+    it("ends its waiting at once when it is told to stop", async () => {
+      const waits = vi.spyOn(globalThis, "setTimeout");
+      github.instead.push({ status: 502 });
+      const stop = new AbortController();
+      const reason = new Error("stop");
+      const finding = (await opened()).find("trueup/lost", stop.signal);
+      await expect.poll(() => waits.mock.calls.filter(([, delay]) => delay === 1_000)).toHaveLength(1);
+      stop.abort(reason);
+      await expect(finding).rejects.toBe(reason);
+      expect(github.asked).toHaveLength(1);
+    });
+
+    it("keeps what notifies people three seconds apart, as GitHub asks of programs", async () => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+      const sent: number[] = [];
+      const { fetch } = globalThis;
+      vi.spyOn(globalThis, "fetch").mockImplementation((address, init) => {
+        const isOurs = typeof address === "string" && address.startsWith(github.url);
+        if (isOurs && init?.method === "POST") sent.push(Date.now());
+        return fetch(address, init);
+      });
+      const polite = await opened();
+      let written = 0;
+      for (const comment of ["one", "two"]) {
+        void polite.update(number, { comment }, signal).then(() => (written += 1));
+      }
+      await expect.poll(() => vi.advanceTimersByTimeAsync(100).then(() => written), { timeout: 10_000 }).toBe(2);
+      const [one = 0, two = 0] = sent;
+      expect(Math.round((two - one) / 1_000)).toBe(3);
+    });
   });
 });

@@ -11,10 +11,12 @@ describe("GitHub", () => {
   let world: GitHubWorld;
   let forge: Forge;
   let count = 0;
+  const opened = (token = tokens.owner) =>
+    openGitHub({ repository: REPOSITORY, identity: { token }, baseUrl: world.url, pace: "none" });
 
   beforeAll(async () => {
     world = await githubWorld();
-    forge = await openGitHub({ repository: REPOSITORY, identity: { token: tokens.owner }, baseUrl: world.url });
+    forge = await opened();
   });
   afterEach(() => {
     expect(world.violations.splice(0)).toEqual([]);
@@ -59,11 +61,7 @@ describe("GitHub", () => {
   it("never opens a second, whoever asks again after a restart", async () => {
     const head = await branch();
     const first = await open(head);
-    const restarted = await openGitHub({
-      repository: REPOSITORY,
-      identity: { token: tokens.owner },
-      baseUrl: world.url,
-    });
+    const restarted = await opened();
     const request = { head, base: "main", title: "again", body: "", labels: [], reviewers: [] };
     expect(await restarted.open(request, signal)).toMatchObject({ number: first.number });
     const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/pulls?head=acme:${head}&state=all`);
@@ -74,7 +72,7 @@ describe("GitHub", () => {
     const head = await branch();
     const first = await open(head);
     const { data } = await world.as(tokens.owner, "GET", `/repos/${REPOSITORY}/pulls/${first.number}`);
-    const other = await openGitHub({ repository: REPOSITORY, identity: { token: tokens.owner }, baseUrl: world.url });
+    const other = await opened();
     // The look before says none, the creation is refused as GitHub does it: the look after finds it.
     world.instead.push({ status: 200, body: [] });
     world.instead.push({
@@ -190,7 +188,7 @@ describe("GitHub", () => {
 
   it("holds no token in what it says of a refusal", async () => {
     const secret = "ghp_thisIsTheTokenItself0123456789";
-    const stranger = await openGitHub({ repository: REPOSITORY, identity: { token: secret }, baseUrl: world.url });
+    const stranger = await opened(secret);
     world.instead.push({ status: 401, body: { message: "Bad credentials" } });
     const error: unknown = await stranger.find("x", signal).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(TrueupError);

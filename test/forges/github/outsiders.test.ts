@@ -15,7 +15,7 @@ describe("outsiders on a GitHub Enterprise Server", () => {
     github = await githubWorld();
     repository = await github.repository();
     const identity = { token: tokens.bot };
-    forge = await openGitHub({ repository, identity, baseUrl: `${github.url}/api/v3` });
+    forge = await openGitHub({ repository, identity, baseUrl: `${github.url}/api/v3`, pace: "none" });
   });
   afterEach(() => {
     expect(github.violations.splice(0)).toEqual([]);

@@ -46,6 +46,7 @@ describe("GitHub's published examples", () => {
     forge = await openGitHub({
       ...{ repository: REPOSITORY, identity: { token: "ghp_x" } },
       baseUrl: `http://127.0.0.1:${port}`,
+      pace: "none",
     });
   });
   afterEach(() => {

@@ -15,7 +15,7 @@ describe("what GitHub knows of commits", () => {
   beforeAll(async () => {
     github = await githubWorld();
     const identity = { app: github.app };
-    forge = await openGitHub({ repository: "acme/environments", identity, baseUrl: github.url });
+    forge = await openGitHub({ repository: "acme/environments", identity, baseUrl: github.url, pace: "none" });
     if (forge.revisions === undefined) throw new Error("GitHub keeps nothing about commits");
     revisions = forge.revisions;
   });
@@ -68,7 +68,12 @@ describe("what GitHub knows of commits", () => {
       expect(await logins()).toEqual(["acme"]);
       const own = { head: "trueup/promote/dev", base: "main", title: "t", body: "", labels: [], reviewers: [] };
       const identity = { token: tokens.owner };
-      const asOwner = await openGitHub({ repository: "acme/environments", identity, baseUrl: github.url });
+      const asOwner = await openGitHub({
+        repository: "acme/environments",
+        identity,
+        baseUrl: github.url,
+        pace: "none",
+      });
       const opened = await asOwner.open(own, signal);
       const path = `${API}/pulls/${opened.number}`;
       const { data } = await github.as(tokens.owner, "GET", path);
