@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Globals } from "./globals.js";
 import type { ApproveOptions } from "./verbs/approve.js";
+import type { HistoryOptions } from "./verbs/history.js";
 import type { HoldOptions } from "./verbs/hold.js";
 import type { PromoteOptions } from "./verbs/promote.js";
 import type { ReportGlobals, ReportOptions } from "./verbs/report.js";
@@ -100,8 +101,9 @@ export function program(): Command {
     .description("what happened, newest first")
     .argument("[environment...]", "environment or environment/target")
     .option("--since <duration>", "only the last 30m, 4h, 7d, …")
-    .option("--limit <n>", "at most so many events", positive, 50)
-    .action(async (words: string[], options: { since?: string; limit: number }, command: Command) =>
+    .option("--limit <n>", "at most so many events, or revisions of an environment", positive, 50)
+    .option("--revisions", "the revisions instead: when each came, how, who let it through, how it went")
+    .action(async (words: string[], options: HistoryOptions, command: Command) =>
       (await import("./verbs/history.js")).history(words, options, globals(command)),
     );
   root

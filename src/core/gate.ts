@@ -5,6 +5,8 @@ export interface GateVerdict {
   readonly state: Exclude<GateState, "waived">;
   /** A sentence for a person: what it waits for, what it found. */
   readonly reason: string;
+  /** Who let it through, where people do. */
+  readonly by?: readonly string[];
 }
 
 /** One gate of a hop, judged. */
@@ -12,6 +14,10 @@ export interface JudgedGate {
   readonly name: string;
   readonly state: GateState;
   readonly reason: string;
+  /** Who let it through: approved the revision, or waived the gate. */
+  readonly by?: readonly string[];
+  /** ISO 8601: since when it is in that state, where the promotion is under way. */
+  readonly since?: string;
 }
 
 export interface Waiver {
@@ -21,10 +27,23 @@ export interface Waiver {
 }
 
 /** A waiver lets a gate through that has not passed by itself; one that has is only passed. */
-export function judged(name: string, { state, reason }: GateVerdict, waivers: readonly Waiver[]): JudgedGate {
+export function judged(name: string, { state, reason, by }: GateVerdict, waivers: readonly Waiver[]): JudgedGate {
   const waiver = state === "passed" ? undefined : waivers.find(({ gate }) => gate === name);
-  if (waiver === undefined) return { name, state, reason };
-  return { name, state: "waived", reason: `${waiver.by} waived it: ${waiver.reason} (${reason})` };
+  if (waiver === undefined) return { name, state, reason, ...(by !== undefined && { by }) };
+  return { name, state: "waived", reason: `${waiver.by} waived it: ${waiver.reason} (${reason})`, by: [waiver.by] };
+}
+
+/** With since when each is in its state, by how they were known before. @param now ISO 8601 */
+export function withSince(
+  gates: readonly JudgedGate[],
+  known: readonly JudgedGate[],
+  now: string | undefined,
+): readonly JudgedGate[] {
+  return gates.map((gate) => {
+    const before = known.find(({ name, state }) => name === gate.name && state === gate.state);
+    const since = before?.since ?? now;
+    return since === undefined ? gate : { ...gate, since };
+  });
 }
 
 /** What all gates together say: one that failed fails all, one that waits lets all wait. */

@@ -13,6 +13,7 @@ import { promote } from "./promote.js";
 import { promotions } from "./promotions.js";
 import { report } from "./report.js";
 import { revert } from "./revert.js";
+import { revisions } from "./revisions.js";
 import { rollback } from "./rollback.js";
 import { status } from "./status.js";
 import { resume, suspend } from "./suspend.js";
@@ -35,6 +36,7 @@ export const operations: readonly Operation<unknown, unknown>[] = [
   report,
   resume,
   revert,
+  revisions,
   rollback,
   status,
   suspend,

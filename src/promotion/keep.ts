@@ -1,3 +1,5 @@
+import { withSince } from "../core/gate.js";
+import type { Value } from "../core/value.js";
 import type { PullRequest } from "../forges/forge.js";
 import type { NewEvent } from "../store/store.js";
 import type { HopLook, HopPass } from "./look.js";
@@ -17,9 +19,11 @@ export function keptOf({ hop, known, wish, status = known?.status }: HopPass, lo
   const { revision, tip, candidate } = look;
   const isKnown = known?.revision === revision;
   const wantedBy = wish?.by ?? (isKnown ? known.wantedBy : undefined);
+  const now = new Date().toISOString();
   return {
     ...{ from: hop.from, revision, onto: tip, closing: false, told: toldOf(look) },
-    since: (isKnown ? known.since : undefined) ?? new Date().toISOString(),
+    since: (isKnown ? known.since : undefined) ?? now,
+    gates: withSince(look.gates, isKnown ? (known.gates ?? []) : [], now),
     ...(wantedBy === undefined ? {} : { wantedBy }),
     ...(candidate.relation === "ahead" ? { commit: candidate.commit } : {}),
     ...(status === undefined ? {} : { status }),
@@ -30,7 +34,7 @@ export function numbered({ number, url }: PullRequest): { number: number; url: s
   return { number, url };
 }
 
-export function by({ known, wish }: HopPass): string {
+function by({ known, wish }: HopPass): string {
   const who = wish?.by ?? known?.wantedBy;
   return who === undefined ? "" : ` (asked for by ${who})`;
 }
@@ -61,4 +65,26 @@ export async function forget(
 export function event({ session, hop }: HopPass, type: string, message: string, revision?: string): NewEvent {
   session.log.info({ environment: hop.to, event: type }, message);
   return { environment: hop.to, type, message, ...(revision === undefined ? {} : { revision }) };
+}
+
+interface Promoted {
+  /** The revision that travelled, */
+  readonly revision: string;
+  /** and the commit of the branch that brought it. */
+  readonly commit: string;
+  readonly mergedBy: string | undefined;
+  readonly gates: KeptPromotion["gates"];
+}
+
+/** What the history says of a revision that arrived: how it came there, and who let it through. */
+export function promotedEvent(pass: HopPass, { revision, commit, mergedBy, gates = [] }: Promoted): NewEvent {
+  const { hop, known, wish } = pass;
+  const askedBy = wish?.by ?? known?.wantedBy;
+  const who = mergedBy === undefined ? by(pass) : ` (merged by ${mergedBy})`;
+  const detail: Record<string, Value> = {
+    ...{ from: hop.from, commit, gates: gates.map((gate): Value => ({ ...gate })) },
+    ...(askedBy === undefined ? {} : { askedBy }),
+    ...(mergedBy === undefined ? {} : { mergedBy }),
+  };
+  return { ...event(pass, "promoted", `promoted ${revision.slice(0, 10)} of ${hop.from}${who}`, revision), detail };
 }

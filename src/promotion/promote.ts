@@ -3,7 +3,7 @@ import type { RevisionForge } from "../forges/forge.js";
 import { TRUEUP } from "../git/commit-tree.js";
 import { withLease } from "../reconcile/lease.js";
 import { dueStatus, putStatus } from "./commit-status.js";
-import { by, event, forget, isQuiet, keep, keptOf, numbered } from "./keep.js";
+import { event, forget, isQuiet, keep, keptOf, numbered, promotedEvent } from "./keep.js";
 import { type HopLook, type HopPass, lookAtHop } from "./look.js";
 import { type KeptPromotion, loadPromotions, promotionBranch } from "./promotion-desk.js";
 import type { HopReport } from "./report.js";
@@ -146,7 +146,8 @@ async function merge(pass: HopPass, look: HopLook): Promise<HopLook> {
   const head = promotionBranch(hop.to);
   const at = branches.get(head);
   if (pull?.state === "open" && at !== undefined && at !== candidate.commit) await expectOwn(pass, { head, at });
-  await keep(pass, { ...keptOf(pass, look), ...(known?.pullRequest && { pullRequest: known.pullRequest }) });
+  const kept = { ...keptOf(pass, look), ...(known?.pullRequest && { pullRequest: known.pullRequest }) };
+  await keep(pass, kept);
   const { lineage } = await session.source();
   const { branch = hop.to } = session.config.environments.get(hop.to) ?? {};
   try {
@@ -157,8 +158,8 @@ async function merge(pass: HopPass, look: HopLook): Promise<HopLook> {
     return mergeOnForge(pass, look, { head: at, number: pull.number, revisions: forge.revisions });
   }
   if (pull?.state === "open") await forge?.update(pull.number, { comment: MERGED, close: true, merged: true }, signal);
-  const message = `promoted ${revision.slice(0, 10)} of ${hop.from}${by(pass)}`;
-  await forget(pass, { commit: candidate.commit, revision }, event(pass, "promoted", message, revision));
+  const arrival = { commit: candidate.commit, revision };
+  await forget(pass, arrival, promotedEvent(pass, { ...arrival, gates: kept.gates, mergedBy: undefined }));
   return look;
 }
 
@@ -207,8 +208,8 @@ async function tell(pass: HopPass, look: HopLook): Promise<void> {
 
 /** The promotion arrived, or is over without. */
 async function end(pass: HopPass, look: HopLook): Promise<void> {
-  const { hop, known, over, signal } = pass;
-  const { candidate, forge, pull, revision } = look;
+  const { known, over, signal } = pass;
+  const { candidate, forge, pull, revision, tip } = look;
   const arrived = candidate.relation === "held" && known !== undefined && over !== true;
   if (pull?.state === "open") {
     if (known !== undefined) await keep(pass, { ...known, closing: true });
@@ -222,10 +223,10 @@ async function end(pass: HopPass, look: HopLook): Promise<void> {
     return forget(pass, undefined, event(pass, "promotion-over", "nothing is to be promoted any more"));
   }
   const commit = await arrivalOf(pass, look);
-  const who = pull?.decidedBy === undefined ? by(pass) : ` (merged by ${pull.decidedBy})`;
-  const message = `promoted ${known.revision.slice(0, 10)} of ${hop.from}${who}`;
   const arrival = commit === undefined ? undefined : { commit, revision };
-  await forget(pass, arrival, event(pass, "promoted", message, revision));
+  const { gates } = known;
+  const told = { revision: known.revision, commit: commit ?? tip, mergedBy: pull?.decidedBy, gates };
+  await forget(pass, arrival, promotedEvent(pass, told));
 }
 
 /** The commit of the environment's own branch that brought it, where ancestry does not tell: a forge may squash or rebase. */

@@ -13,6 +13,8 @@ export interface KeptPromotion extends Promotion {
   /** What its branch, and at the end the environment's, points to. */
   readonly commit?: string;
   readonly pullRequest?: { readonly number: number; readonly url: string };
+  /** As they were when that was told last, each with since when. */
+  readonly gates?: readonly JudgedGate[];
   /** As it was told last: what changed since is told. */
   readonly told?: string;
   /** As its commit on the forge was told last. */

@@ -1,4 +1,4 @@
-import type { RenderedEnvironment } from "../render/rendered.js";
+import type { FailedRevision, RenderedEnvironment } from "../render/rendered.js";
 import { desiredState, tipOf } from "./desired.js";
 import type { Session } from "./session.js";
 
@@ -18,13 +18,29 @@ export async function followedState(
   { environment, branches, signal }: FollowedOptions,
 ): Promise<RenderedEnvironment> {
   const tip = tipOf(session, environment, branches);
-  const failure = await (await session.store()).rollouts.failure(environment, tip);
-  if (failure === undefined) return desiredState(session, { environment, revision: tip, signal });
-  const good = await lastGood(session, { environment, tip }, signal);
-  const rendered = await desiredState(session, { environment, revision: good ?? tip, signal });
-  const failed = { revision: tip, ...failure };
+  const { revision, failed } = await followedRevision(session, { environment, tip }, signal);
+  const rendered = await desiredState(session, { environment, revision, signal });
+  if (failed === undefined) return rendered;
   // Who asked for the revision that failed asked for what stood before it, too.
-  return { ...rendered, failed, sync: good === undefined ? rendered.sync : "auto" };
+  return { ...rendered, failed, sync: revision === tip ? rendered.sync : "auto" };
+}
+
+export interface Followed {
+  readonly revision: string;
+  /** The tip, where that failed; `revision` is the same where no good one is known. */
+  readonly failed?: FailedRevision;
+}
+
+/** The commit that an environment follows, by the tip of its branch. */
+export async function followedRevision(
+  session: Session,
+  at: { environment: string; tip: string },
+  signal: AbortSignal,
+): Promise<Followed> {
+  const { environment, tip } = at;
+  const failure = await (await session.store()).rollouts.failure(environment, tip);
+  if (failure === undefined) return { revision: tip };
+  return { revision: (await lastGood(session, at, signal)) ?? tip, failed: { revision: tip, ...failure } };
 }
 
 /** So many revisions back an environment's runs are looked at. */

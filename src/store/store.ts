@@ -336,6 +336,8 @@ export interface Decision {
 export interface Runs {
   /** Newest first; without those that failed. */
   list(environment: string, limit: number): Promise<readonly Run[]>;
+  /** Newest first, with those that failed. */
+  past(environment: string, limit: number): Promise<readonly PastRun[]>;
   /** The environment is in sync at the revision: now for the first time, still, or again after another one. */
   note(environment: string, revision: string): Promise<void>;
 }
@@ -344,6 +346,11 @@ export interface Run {
   readonly revision: string;
   /** ISO 8601, by the store's clock. */
   readonly since: string;
+}
+
+/** One that failed was, as far as is known, never in sync: `since` is when that was found. */
+export interface PastRun extends Run {
+  readonly failure?: RunFailure;
 }
 
 /** How revisions roll out within environments. */

@@ -94,6 +94,20 @@ describe("promotion on the command line, one after the other", () => {
     expect(world.read("live/prod/app.yaml")).toContain("level: info");
   });
 
+  it("history --revisions says how each revision came there, and who let it through", async () => {
+    const ran = await world.run(["history", "prod", "--revisions", "-o", "json"]);
+    const [prod] = answer("history --revisions", ran.stdout).environments;
+    expect(prod?.revisions.map(({ came, outcome }) => [came, outcome])).toEqual([
+      ["rolled-back", "in-sync"],
+      ["promoted", "in-sync"],
+      ["merged", "in-sync"],
+    ]);
+    const { stdout } = await world.run(["history", "prod", "--revisions"]);
+    expect(stdout).toMatch(/^prod follows [0-9a-f]{10}\n +WHEN +REVISION +STATE/);
+    expect(stdout).toMatch(/in sync .*, followed now +rolled back to [0-9a-f]{10} by .+ because: INC-5/);
+    expect(stdout).toMatch(/promoted from dev, asked for by .+ approvals: approved by /);
+  });
+
   it("says what is wrong with the words", async () => {
     expect((await world.run(["promote", "dv"])).stderr).toContain('did you mean "dev"?');
     expect((await world.run(["promote", "prod", "dev"])).stderr).toMatch(/hint: /);

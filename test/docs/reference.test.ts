@@ -34,7 +34,7 @@ describe("docs/errors.md", () => {
 });
 
 describe("docs/json.md", () => {
-  const examples = [...page("json.md").matchAll(/```json ([a-z ]+)\n([^]*?)```/g)].map(
+  const examples = [...page("json.md").matchAll(/```json ([a-z -]+)\n([^]*?)```/g)].map(
     ([, verb = "", text = ""]) => [verb as Shape, text] as const,
   );
 

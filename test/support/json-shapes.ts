@@ -123,17 +123,20 @@ const difference = {
 
 const pullRequest = z.strictObject({ number: z.int().min(1), url: z.string() }).optional();
 
+const gates = z.array(
+  z.strictObject({
+    ...{ name: z.string(), reason: z.string() },
+    state: z.enum(["passed", "waived", "pending", "failed"]),
+    ...{ by: z.array(z.string()).min(1).optional(), since: z.iso.datetime().optional() },
+  }),
+);
+
 const hop = z.strictObject({
   ...{ from: z.string(), to: z.string(), revision, reason: z.string().min(1) },
   state: z.enum(["idle", "waiting", "blocked", "declined", "promoted"]),
   since: z.iso.datetime().optional(),
   wantedBy: z.string().optional(),
-  gates: z.array(
-    z.strictObject({
-      ...{ name: z.string(), reason: z.string() },
-      state: z.enum(["passed", "waived", "pending", "failed"]),
-    }),
-  ),
+  gates,
   commits: z.array(z.strictObject({ id: revision.unwrap(), author: z.string(), subject: z.string() })),
   changes: z.array(z.strictObject(difference)),
   pullRequest,
@@ -222,6 +225,27 @@ export const shapes = {
         revision: revision.unwrap().optional(),
         message: z.string(),
         detail: z.record(z.string(), z.json()).optional(),
+      }),
+    ),
+  }),
+  "history --revisions": z.strictObject({
+    ...version,
+    environments: z.array(
+      z.strictObject({
+        ...{ name: z.string(), revision, failedRevision, error: errorShape.optional() },
+        revisions: z.array(
+          z.strictObject({
+            ...{ revision: revision.unwrap(), at: z.iso.datetime(), author: z.string(), subject: z.string() },
+            came: z.enum(["promoted", "merged", "hotfix", "commit", "rolled-back", "rewritten"]),
+            ...{ from: z.string().optional(), source: revision.unwrap().optional() },
+            ...{ askedBy: z.string().optional(), mergedBy: z.string().optional(), gates },
+            ...{ backTo: revision.unwrap().optional(), by: z.string().optional(), because: z.string().optional() },
+            outcome: z.enum(["in-sync", "failed", "pending", "superseded"]),
+            since: z.iso.datetime().optional(),
+            failure: z.strictObject({ at: z.iso.datetime(), reason: z.string() }).optional(),
+            followed: z.boolean(),
+          }),
+        ),
       }),
     ),
   }),

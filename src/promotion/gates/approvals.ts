@@ -21,10 +21,11 @@ export const approvals: GateKind<z.output<typeof schema>> = {
       // One person on the command line and on the forge is one.
       const names = [...new Map(counted.map(({ login }) => [login.toLowerCase(), login])).values()];
       const who = names.length === 0 ? "nobody yet" : names.join(", ");
-      if (names.length >= count) return { state: "passed", reason: `approved by ${who}` };
+      if (names.length >= count) return { state: "passed", reason: `approved by ${who}`, by: names };
       const from = by === undefined ? "" : ` of ${by.join(", ")}`;
       const needed = `approved by ${who}; ${count - names.length} more${from} needed`;
-      return { state: "pending", reason: [needed, ...unknown].join("; ") };
+      const reason = [needed, ...unknown].join("; ");
+      return { state: "pending", reason, ...(names.length > 0 && { by: names }) };
     },
   }),
 };
