@@ -69,6 +69,8 @@ const SETTINGS = [
   `core.hooksPath=${devNull}`,
   "core.fsmonitor=false",
   "log.showSignature=false",
+  // What a conflict looks like is read by conflict-markers.ts.
+  "merge.conflictStyle=merge",
   // A housekeeper that outlives its command would hold locks of which nobody knows the owner.
   "gc.autoDetach=false",
 ];

@@ -1,8 +1,9 @@
 import { TrueupError } from "../core/errors.js";
-import { git, type Place } from "./command.js";
+import type { Place } from "./command.js";
 import { commitTree } from "./commit-tree.js";
 import { find, type Tree, type TreeEntry } from "./links.js";
 import { wholeTree } from "./tree.js";
+import { refused, treeWith, writeBlob } from "./write-tree.js";
 
 /** A commit to be made. Paths are relative to `repository.path`. */
 export interface CommitRequest {
@@ -19,13 +20,7 @@ export interface CommitRequest {
   readonly author?: { readonly name: string; readonly email: string };
 }
 
-/** What a tree shall hold at a path; undefined: nothing. */
-type Entries = ReadonlyMap<string, string | undefined>;
-
-/**
- * Writes the commit's objects and returns its id. Trees are made by mktree from what ls-tree says, not in an index: that would
- * be a file, with a lock, that a killed process leaves behind. An object without a reference is nothing to anyone.
- */
+/** Writes the commit's objects and returns its id. An object without a reference is nothing to anyone. */
 export async function writeCommit(
   place: Place,
   { parent, files, message, author }: CommitRequest,
@@ -34,9 +29,7 @@ export async function writeCommit(
   const tree = await wholeTree(place, parent, signal);
   const blobs = new Map<string, string | undefined>();
   for (const [path, content] of files) {
-    const input = content === undefined ? undefined : Buffer.from(content);
-    // From standard input without a path: no filter of the operator's (autocrlf, LFS) touches the bytes.
-    const id = input && (await git(place, ["hash-object", "-w", "--stdin"], signal, { input })).trim();
+    const id = content === undefined ? undefined : await writeBlob(place, Buffer.from(content), signal);
     blobs.set(writable(tree, path), id);
   }
   const root = await treeWith(place, { tree: `${parent}^{tree}`, entries: blobs, at: "" }, signal);
@@ -65,61 +58,4 @@ function real(tree: Tree, path: string): { readonly at: string; readonly kind: T
   const at = above.at === "" ? name : `${above.at}/${name}`;
   if (tree.entries.has(at)) throw refused(path, "is a symbolic link that points to nothing");
   return { at, kind: undefined };
-}
-
-function refused(path: string, what: string): TrueupError {
-  return new TrueupError("GIT_UNSUPPORTED", `${path} ${what}`, {
-    where: { file: path },
-    hint: "Nothing was committed. Let the path name a file inside this repository.",
-  });
-}
-
-interface TreeRequest {
-  readonly tree: string | undefined;
-  readonly entries: Entries;
-  readonly at: string;
-}
-
-/** The tree with those entries, which are relative to it; undefined where nothing is left in it. */
-async function treeWith(
-  place: Place,
-  { tree, entries, at }: TreeRequest,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const listed = tree === undefined ? "" : await git(place, ["ls-tree", "-z", "--full-tree", tree], signal);
-  const lines = new Map(
-    listed
-      .split("\0")
-      .filter((line) => line !== "")
-      .map((line) => [line.slice(line.indexOf("\t") + 1), line.slice(0, line.indexOf("\t"))]),
-  );
-  for (const [name, below] of byFirstSegment(entries)) {
-    const [mode = "100644", type, id] = lines.get(name)?.split(" ") ?? [];
-    if (below.has("")) {
-      const blob = below.get("");
-      if (blob === undefined) lines.delete(name);
-      else lines.set(name, `${mode} blob ${blob}`);
-      continue;
-    }
-    const path = at === "" ? name : `${at}/${name}`;
-    if (type !== undefined && type !== "tree") throw refused(path, "is no folder");
-    const folder = await treeWith(place, { tree: id, entries: below, at: path }, signal);
-    if (folder === undefined) lines.delete(name);
-    else lines.set(name, `040000 tree ${folder}`);
-  }
-  if (lines.size === 0) return undefined;
-  const input = Buffer.from([...lines].map(([name, entry]) => `${entry}\t${name}\0`).join(""));
-  return (await git(place, ["mktree", "-z"], signal, { input })).trim();
-}
-
-/** By first segment, the entries below it; "" is the segment itself. */
-function byFirstSegment(entries: Entries): ReadonlyMap<string, Entries> {
-  const groups = new Map<string, Map<string, string | undefined>>();
-  for (const [path, id] of entries) {
-    const slash = path.indexOf("/");
-    const name = slash === -1 ? path : path.slice(0, slash);
-    const group = groups.get(name) ?? new Map<string, string | undefined>();
-    groups.set(name, group.set(slash === -1 ? "" : path.slice(slash + 1), id));
-  }
-  return groups;
 }

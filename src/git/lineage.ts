@@ -1,4 +1,5 @@
 import { TrueupError } from "../core/errors.js";
+import type { MergeFile } from "../core/three-way.js";
 import { git, GitExit } from "./command.js";
 import { commitTree, type TreeCommit } from "./commit-tree.js";
 import { type Merged, type MergeRequest, mergeTrees } from "./merge.js";
@@ -53,7 +54,8 @@ export interface Lineage {
   move(move: BranchMove, signal: AbortSignal): Promise<void>;
 }
 
-export function lineageOf(mirror: Mirror): Lineage {
+/** @param mergeFile settles what lines cannot; without it, git's word counts */
+export function lineageOf(mirror: Mirror, mergeFile?: MergeFile): Lineage {
   const base: Lineage["base"] = (one, other, signal) =>
     mirror.local(async (place) => {
       try {
@@ -85,7 +87,7 @@ export function lineageOf(mirror: Mirror): Lineage {
           },
         );
       }
-      return mirror.local((place) => mergeTrees(place, request, signal), signal);
+      return mirror.local((place) => mergeTrees(place, { ...request, mergeFile }, signal), signal);
     },
     write: (commit, signal) => mirror.local((place) => commitTree(place, commit, signal), signal),
     move: ({ branch, from, to }, signal) => mirror.push({ branch, from, to }, signal),

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { posix, resolve as absolute } from "node:path";
 import { TrueupError } from "../core/errors.js";
+import type { MergeFile } from "../core/three-way.js";
 import { type CommitRequest, writeCommit } from "./commit.js";
 import { sharing, unlessAborted } from "../lib/shared.js";
 import { git, GitExit, type Place } from "./command.js";
@@ -36,6 +37,8 @@ export interface SourceOptions {
   readonly signers?: string;
   /** Milliseconds without a word from git after which a command is given up; default one minute. */
   readonly timeout?: number;
+  /** Merges a file in which lines are in conflict; default: nobody does, it is a conflict. */
+  readonly mergeFile?: MergeFile;
 }
 
 export interface Refreshed {
@@ -157,7 +160,7 @@ export async function openSource(options: SourceOptions): Promise<Source> {
         (at) => git(at, ["diff-tree", "-p", "-U0", "--no-ext-diff", "--no-textconv", from, to], signal),
         signal,
       ),
-    lineage: lineageOf(mirror),
+    lineage: lineageOf(mirror, options.mergeFile),
     async verify(commit) {
       if (options.signers === undefined) return;
       await verifySignature(mirror, { commit, signers: absolute(options.signers) }, closed.signal);

@@ -114,7 +114,7 @@ async function findFiles(
 }
 
 /** The content of each blob, from one `cat-file --batch`. @throws Broken where one is missing. */
-async function readBlobs(
+export async function readBlobs(
   place: Place,
   ids: readonly string[],
   signal: AbortSignal,
