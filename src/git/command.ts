@@ -89,12 +89,14 @@ async function loadLibrary() {
   return import("simple-git");
 }
 
+let library: ReturnType<typeof loadLibrary> | undefined;
+
 async function run<T>(
   place: Place,
   task: (instance: SimpleGit) => PromiseLike<T>,
   { signal, input, env: own = {}, accept = [] }: Given & { signal: AbortSignal },
 ): Promise<T> {
-  const { simpleGit } = await loadLibrary();
+  const { simpleGit } = await (library ??= loadLibrary());
   await mkdir(dirname(place.folder), { recursive: true });
   // By hand, not AbortSignal.any: its signals stay in memory as long as one of their sources lives, which here is for ever.
   const stop = new AbortController();

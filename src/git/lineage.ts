@@ -29,6 +29,22 @@ export interface CommitsRequest {
   readonly limit: number;
 }
 
+/** How two commits came apart. */
+export interface Divergence {
+  /** The nearest common ancestor; undefined where the histories have none, or the mirror has one of the two no more. */
+  readonly base: string | undefined;
+  /** What only this side has, newest first: the commit itself, where there is anything. */
+  readonly ours: readonly Commit[];
+  readonly theirs: readonly Commit[];
+}
+
+export interface DivergenceRequest {
+  readonly ours: string;
+  readonly theirs: string;
+  /** Of each side so many commits at most. */
+  readonly limit: number;
+}
+
 /** Where a branch of the remote shall point to. */
 export interface BranchMove {
   readonly branch: string;
@@ -44,6 +60,8 @@ export interface BranchMove {
 export interface Lineage {
   /** Newest first; never a commit before those that descend from it. */
   commits(request: CommitsRequest, signal: AbortSignal): Promise<readonly Commit[]>;
+  /** The common ancestor and both sides: mostly in one process. */
+  divergence(request: DivergenceRequest, signal: AbortSignal): Promise<Divergence>;
   /** The nearest common ancestor; undefined where the histories have none, or the mirror has it no more. */
   base(one: string, other: string, signal: AbortSignal): Promise<string | undefined>;
   /** @throws TrueupError GIT_UNRELATED where there is no common ancestor and none is given */
@@ -67,34 +85,68 @@ export function lineageOf(mirror: Mirror, mergeFile?: MergeFile): Lineage {
         throw error;
       }
     }, signal);
+  const commits: Lineage["commits"] = async ({ to, from, firstParent, limit }, signal) => {
+    const range = [to, ...[from ?? []].flat().map((commit) => `^${commit}`)];
+    const flags = [`--format=${FORMAT}`, `--max-count=${limit}`, ...(firstParent === true ? ["--first-parent"] : [])];
+    const args = [...LOG, ...flags, ...range, "--"];
+    return linesOf(await mirror.local((place) => git(place, args, signal), signal)).map(commitOf);
+  };
   return {
     base,
-    async commits({ to, from, firstParent, limit }, signal) {
-      const range = [to, ...[from ?? []].flat().map((commit) => `^${commit}`)];
-      const flags = ["--topo-order", "-z", `--max-count=${limit}`, ...(firstParent === true ? ["--first-parent"] : [])];
-      const args = ["log", "--no-mailmap", `--format=${FORMAT}`, ...flags, ...range, "--"];
-      const text = await mirror.local((place) => git(place, args, signal), signal);
-      return text.split("\0").filter(Boolean).map(commitOf);
+    commits,
+    async divergence({ ours, theirs, limit }, signal) {
+      const both = await sides(mirror, { ours, theirs, limit: 2 * limit }, signal);
+      const [edge] = both.edge;
+      const isWhole = both.ours.length + both.theirs.length < 2 * limit;
+      // Of several common commits at the edge some are ancestors of others, as where the one was merged into the other before.
+      const common = isWhole && both.edge.length === 1 ? edge?.id : await base(ours, theirs, signal);
+      if (common === undefined) return { base: common, ours: [], theirs: [] };
+      if (isWhole) return { base: common, ours: both.ours.slice(0, limit), theirs: both.theirs.slice(0, limit) };
+      const only = (to: string, from: string) => commits({ to, from, limit }, signal);
+      return { base: common, ours: await only(ours, theirs), theirs: await only(theirs, ours) };
     },
-    async merge(request, signal) {
-      const { ours, theirs } = request;
-      if (request.base === undefined && (await base(ours, theirs, signal)) === undefined) {
-        throw new TrueupError(
-          "GIT_UNRELATED",
-          `${ours.slice(0, 10)} and ${theirs.slice(0, 10)} have no common ancestor`,
-          {
-            hint: "One of the branches was made anew, or its history was cut. Merge them once by hand.",
-          },
-        );
-      }
-      return mirror.local((place) => mergeTrees(place, { ...request, mergeFile }, signal), signal);
-    },
+    merge: (request, signal) =>
+      mirror.local(
+        (place) => mergeTrees(place, { ...request, mergeFile }, signal).catch(explainUnrelated(request)),
+        signal,
+      ),
     write: (commit, signal) => mirror.local((place) => commitTree(place, commit, signal), signal),
     move: ({ branch, from, to }, signal) => mirror.push({ branch, from, to }, signal),
   };
 }
 
+/** `A...B` with its edge: what only the one has, what only the other, and the common commits that those grew from. */
+async function sides(mirror: Mirror, { ours, theirs, limit }: DivergenceRequest, signal: AbortSignal) {
+  const args = [...LOG, `--format=%m${FORMAT}`, "--left-right", "--boundary", `--max-count=${limit}`];
+  const lines = await mirror.local(async (place) => {
+    try {
+      return linesOf(await git(place, [...args, `${ours}...${theirs}`, "--"], signal));
+    } catch (error) {
+      if (error instanceof GitExit && /invalid symmetric difference/i.test(error.stderr)) return [];
+      throw error;
+    }
+  }, signal);
+  const marked = (mark: string) =>
+    lines.filter((line) => line.startsWith(mark)).map((line) => commitOf(line.slice(mark.length)));
+  return { ours: marked("<"), theirs: marked(">"), edge: marked("-") };
+}
+
+function explainUnrelated({ ours, theirs }: MergeRequest) {
+  return (error: unknown): never => {
+    if (!(error instanceof GitExit) || !error.stderr.includes("refusing to merge unrelated histories")) throw error;
+    const message = `${ours.slice(0, 10)} and ${theirs.slice(0, 10)} have no common ancestor`;
+    throw new TrueupError("GIT_UNRELATED", message, {
+      hint: "One of the branches was made anew, or its history was cut. Merge them once by hand.",
+    });
+  };
+}
+
+const LOG = ["log", "--no-mailmap", "--topo-order", "-z"];
 const FORMAT = ["%H", "%T", "%P", "%an", "%cI", "%s", "%(trailers:only,unfold)"].join("%x1f");
+
+function linesOf(output: string): readonly string[] {
+  return output.split("\0").filter(Boolean);
+}
 
 function commitOf(text: string): Commit {
   const [id = "", tree = "", parents = "", author = "", at = "", subject = "", trailers = ""] = text.split("\x1f");

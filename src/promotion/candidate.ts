@@ -44,29 +44,24 @@ export async function candidateOf(
   signal: AbortSignal,
 ): Promise<Candidate> {
   if (revision === tip) return { relation: "held", byContent: false };
-  const ancestor = await lineage.base(tip, revision, signal);
+  const apart = await lineage.divergence({ ours: tip, theirs: revision, limit: MOST_COMMITS }, signal);
+  const { base: ancestor, ours, theirs } = apart;
   if (ancestor === undefined) return { relation: "unrelated" };
   // The branch has nothing of its own: it follows.
-  const isBehind = ancestor === tip;
-  const [theirs, ours] = await Promise.all([
-    lineage.commits({ to: revision, from: tip, limit: MOST_COMMITS }, signal),
-    isBehind ? [] : lineage.commits({ to: tip, from: revision, limit: MOST_COMMITS }, signal),
-  ]);
-  if (isBehind) return { relation: "ahead", commit: revision, commits: theirs, rolledBack: false };
+  if (ancestor === tip) return { relation: "ahead", commit: revision, commits: theirs, rolledBack: false };
   const own = firstLine(ours, tip);
   const foreign = new Set(ours.map(({ id }) => id));
   const held = heldRevision({ own, isInSource: (id) => !foreign.has(id), recorded });
   const base = held ?? ancestor;
-  if (base === revision || (await lineage.base(base, revision, signal)) === revision) {
-    return { relation: "held", byContent: false };
-  }
+  const isHeld = base === revision || (base !== ancestor && (await lineage.base(base, revision, signal)) === revision);
+  if (isHeld) return { relation: "held", byContent: false };
   const merged = await lineage.merge({ ours: tip, theirs: revision, ...(base === ancestor ? {} : { base }) }, signal);
   if (merged.conflicts.length > 0) {
     return { relation: "conflicting", conflicts: merged.conflicts, hotfixes: own.filter(isHotfix) };
   }
   const [last] = own;
   if (last?.tree === merged.tree) return { relation: "held", byContent: true };
-  const [newest] = await lineage.commits({ to: revision, limit: 1 }, signal);
+  const newest = theirs[0] ?? (await lineage.commits({ to: revision, limit: 1 }, signal))[0];
   const commit = await lineage.write(
     {
       tree: merged.tree,

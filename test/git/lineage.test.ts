@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -93,6 +94,41 @@ describe("the lineage of commits", () => {
     expect(await lineage.base(dev, alone, never)).toBeUndefined();
     expect(await lineage.base(dev, "0".repeat(40), never)).toBeUndefined();
     await expect(lineage.merge({ ours: dev, theirs: alone }, never)).rejects.toMatchObject({ code: "GIT_UNRELATED" });
+    const unrelated = { base: undefined, ours: [], theirs: [] };
+    expect(await lineage.divergence({ ours: dev, theirs: alone, limit: 10 }, never)).toEqual(unrelated);
+    expect(await lineage.divergence({ ours: dev, theirs: "0".repeat(40), limit: 10 }, never)).toEqual(unrelated);
+  });
+
+  it("tells how two commits came apart, also where they met before or went far", async () => {
+    const merge = (branch: string, other: string): Promise<string> =>
+      repository.git("merge", "--quiet", "--no-ff", "--message", `merged ${other} into ${branch}`, other);
+    for (const index of [1, 2]) await commit("dev", { "dev.yaml": `a: ${index}\n` }, `dev ${index}`);
+    await commit("staging", { "staging.yaml": "a: 1\n" }, "staging 1");
+    const apart = async (limit = 10) => {
+      const { branches } = await source.refresh(never);
+      const [ours = "", theirs = ""] = [branches.get("staging"), branches.get("dev")];
+      let started = 0;
+      const count = () => (started += 1);
+      subscribe("child_process", count);
+      const { base, ...found } = await lineage.divergence({ ours, theirs, limit }, never);
+      unsubscribe("child_process", count);
+      expect(base).toBe(await lineage.base(ours, theirs, never));
+      const only = (to: string, from: string) => lineage.commits({ to, from, limit }, never);
+      expect(found).toEqual({ ours: await only(ours, theirs), theirs: await only(theirs, ours) });
+      return { base, started, ours: found.ours.length, theirs: found.theirs.length };
+    };
+    expect(await apart()).toEqual({ base: first, started: 1, ours: 1, theirs: 2 });
+    // As many as are asked for may be fewer than there are: then the edge is no ancestor.
+    expect(await apart(1)).toEqual({ base: first, started: 4, ours: 1, theirs: 1 });
+    const old = await repository.git("rev-parse", "dev");
+    await merge("staging", "dev");
+    expect(await apart()).toEqual({ base: old, started: 2, ours: 2, theirs: 0 });
+    // Both have what the other had: two nearest ancestors.
+    await repository.git("checkout", "--quiet", "dev");
+    await merge("dev", "staging~1");
+    expect(await apart()).toMatchObject({ started: 2, ours: 1, theirs: 1 });
+    const { base } = await apart();
+    expect([old, await repository.git("rev-parse", "staging~1")]).toContain(base);
   });
 });
 
