@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { TrueupError } from "../../src/core/errors.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { githubWorld, type GitHubWorld, tokens } from "../support/github.js";
+import { newStores } from "../support/stores.js";
 import { cycle as passOver, eventList, makeWorld, type World } from "../support/world.js";
 
 const HEAD = "trueup/drift/prod/host";
@@ -17,8 +18,8 @@ const files = {
   "environments/prod/environment.yaml": "layers: [base]\n",
 };
 
-// GitHub asks its clients for three seconds between comments, and they keep to it.
-describe("commands in comments on a drift pull request", { timeout: 90_000 }, () => {
+describe("commands in comments on a drift pull request", { timeout: 60_000 }, () => {
+  const newStore = newStores();
   let github: GitHubWorld;
   let world: World;
   let session: Session;
@@ -30,7 +31,8 @@ describe("commands in comments on a drift pull request", { timeout: 90_000 }, ()
   afterAll(() => github.close());
   beforeEach(async () => {
     repository = await github.repository();
-    world = await makeWorld({ forge: { kind: "github", repository, token: tokens.owner, url: github.url } });
+    const forge = { kind: "github", repository, token: tokens.owner, url: github.url };
+    world = await makeWorld({ forge, ...(await newStore()) });
     await world.commit(files);
     session = world.open();
     writeFileSync(live(), SETTINGS);

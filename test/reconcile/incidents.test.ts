@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runDelivery } from "../../src/delivery/delivery.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { type HttpSink, startSink } from "../support/http-sink.js";
+import { newStores } from "../support/stores.js";
 import { cycle, makeWorld, syncNow, until, type World } from "../support/world.js";
 
 interface Told {
@@ -14,6 +15,7 @@ interface Told {
   readonly incidents: readonly { readonly path: string; readonly live: unknown; readonly note?: string }[];
 }
 
+const newStore = newStores();
 let world: World;
 let sink: HttpSink;
 let isDown: boolean;
@@ -21,7 +23,7 @@ let isDown: boolean;
 beforeEach(async () => {
   isDown = false;
   sink = await startSink(() => ({ status: isDown ? 503 : 204 }));
-  world = await makeWorld();
+  world = await makeWorld(await newStore());
   await world.commit({
     "environments/prod/environment.yaml": "targets: { app: { kind: files, connection: host } }\n",
     "environments/prod/app/app.yaml": "port: 8080\nlevel: info\nmode: fast\n",

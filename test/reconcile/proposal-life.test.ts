@@ -9,20 +9,15 @@ import { revert } from "../../src/operations/revert.js";
 import { status } from "../../src/operations/status.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { githubWorld, type GitHubWorld, tokens } from "../support/github.js";
-import { postgresUnavailable, startPostgres, type TestPostgres } from "../support/postgres.js";
+import { postgresUnavailable } from "../support/postgres.js";
+import { newStores } from "../support/stores.js";
 import { cycle, eventList, makeWorld, syncNow, type World, type WorldOptions } from "../support/world.js";
 
 const HEAD = "trueup/drift/prod/host";
 const SETTINGS = "pool: 20\nqueue: 100\n";
 const ENVIRONMENT = "adopt: direct\ntargets:\n  host: { kind: files, connection: host }\n";
 
-// A database takes milliseconds; an embedded store, seconds.
-let postgres: TestPostgres | undefined;
-beforeAll(async () => {
-  if (postgresUnavailable === undefined) postgres = await startPostgres();
-});
-afterAll(() => postgres?.close());
-
+const newStore = newStores();
 let world: World;
 afterEach(() => world.close());
 
@@ -30,8 +25,7 @@ let given: WorldOptions = {};
 
 /** A world in sync. */
 async function begin(options: WorldOptions = {}, folder = ""): Promise<Session> {
-  const store = await postgres?.newDatabase();
-  given = { forge: null, ...(store === undefined ? {} : { store }), ...options };
+  given = { forge: null, ...(await newStore()), ...options };
   world = await makeWorld(given);
   await world.commit({
     [`${folder}environments/prod/environment.yaml`]: ENVIRONMENT,
@@ -300,8 +294,7 @@ describe("on GitHub", () => {
     expect(await asPerson("pulls")).toHaveLength(1);
     await session.close();
     drift("pool: 25", "pool: 20");
-    const store = await postgres?.newDatabase();
-    world.configure({ ...given, ...(store === undefined ? {} : { store }) });
+    world.configure({ ...given, ...(await newStore()) });
     const fresh = world.open({ stateDirectory: join(world.folder, "fresh") });
     await cycle(fresh);
     expect(await asPerson("pulls")).toEqual([]);

@@ -6,6 +6,7 @@ import { adopt } from "../../src/operations/adopt.js";
 import { revert } from "../../src/operations/revert.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { githubWorld, type GitHubWorld, tokens } from "../support/github.js";
+import { newStores } from "../support/stores.js";
 import { cycle as passOver, makeWorld, type World } from "../support/world.js";
 
 const HEAD = "trueup/drift/prod/host";
@@ -15,6 +16,8 @@ const files = {
   "environments/prod/environment.yaml": "adopt: direct\ntargets:\n  host: { kind: files, connection: host }\n",
   "environments/prod/host/app.yaml": SETTINGS,
 };
+
+const newStore = newStores();
 
 describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
   let github: GitHubWorld;
@@ -30,7 +33,7 @@ describe.each(["local", "github"])("drift pull requests: %s", (kind) => {
   });
   beforeEach(async () => {
     repository = kind === "github" ? await github.repository() : "";
-    world = await makeWorld({ forge: { kind: "local" } });
+    world = await makeWorld({ forge: { kind: "local" }, ...(await newStore()) });
     await world.commit(files);
     if (kind === "github") useGitHub();
     session = world.open();
