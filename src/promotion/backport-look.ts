@@ -2,6 +2,7 @@ import { type PromotionStep, promotionStep } from "../core/promotion.js";
 import type { Forge, PullRequest } from "../forges/forge.js";
 import { tipOf } from "../reconcile/desired.js";
 import type { Session } from "../reconcile/session.js";
+import { conflictText } from "./conflict-text.js";
 import { type Hotfixes, hotfixesOf } from "./hotfixes.js";
 import { backportBranch, backportKey, type KeptPromotion } from "./promotion-desk.js";
 
@@ -28,6 +29,8 @@ export interface BackportLook {
   /** The first branch's tip. */
   readonly onto: string;
   readonly hotfixes: Hotfixes;
+  /** By the id of a hotfix that is in conflict: what both sides changed. */
+  readonly against: ReadonlyMap<string, string>;
   /** The hotfixes' ids: what a person declines. */
   readonly revision: string;
   readonly forge: Forge | undefined;
@@ -59,7 +62,22 @@ export async function lookAtBackport(pass: BackportPass): Promise<BackportLook> 
     },
     ...{ relation: hotfixes.picked.length > 0 ? "ahead" : "conflicting", pull: pull?.state ?? "absent" },
   });
-  return { onto, hotfixes, revision, forge, pull, step: step === "open" && forge === undefined ? "wait" : step };
+  const against = await conflictTexts(pass, hotfixes);
+  return {
+    ...{ onto, hotfixes, against, revision, forge, pull },
+    step: step === "open" && forge === undefined ? "wait" : step,
+  };
+}
+
+async function conflictTexts(
+  { session, environment, into = "", branches, signal }: BackportPass,
+  { conflicting }: Hotfixes,
+): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
+  for (const { hotfix, conflicts } of conflicting) {
+    texts.set(hotfix.id, await conflictText(session, { from: environment, to: into, branches, conflicts }, signal));
+  }
+  return texts;
 }
 
 async function found(pass: BackportPass): Promise<Hotfixes> {

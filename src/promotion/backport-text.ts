@@ -29,13 +29,13 @@ function shown({ id, subject, author }: Commit): string {
 
 /** How it stands, as a sentence. */
 export function backportReason({ environment, into = "" }: Backport, look: BackportLook): string {
-  const { hotfixes, pull, forge, step } = look;
+  const { hotfixes, against, pull, forge, step } = look;
   const { picked, conflicting } = hotfixes;
   if (step === "declined") return `${pull?.decidedBy ?? "somebody"} closed ${pull?.url ?? "its pull request"}`;
-  const conflicts = conflicting.map(({ hotfix, conflicts: files }) => {
-    const paths = files.map(({ path, kind }) => `${path} (${kind})`).join(", ");
-    return `${named(hotfix)} cannot be brought to ${into}, which changed the same: ${paths}`;
-  });
+  const conflicts = conflicting.map(
+    ({ hotfix }) =>
+      `${named(hotfix)} cannot be brought to ${into}, which changed the same: ${against.get(hotfix.id) ?? ""}`,
+  );
   if (picked.length === 0) return conflicts.join("; ");
   const lacks = `${into} lacks ${picked.map(named).join("; ")} of ${environment}`;
   const how = forge === undefined ? "bring it there by hand" : `merge or close ${pull?.url ?? "the pull request"}`;

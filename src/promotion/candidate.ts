@@ -1,5 +1,6 @@
 import type { Commit, Lineage } from "../git/lineage.js";
 import type { MergeConflict } from "../git/merge.js";
+import { bySettingText } from "./by-setting.js";
 import { heldRevision, PROMOTED, ROLLED_BACK } from "./held.js";
 
 export interface CandidateRequest {
@@ -24,6 +25,8 @@ export type Candidate =
       readonly commit: string;
       /** What travels, newest first; at most `MOST_COMMITS`. */
       readonly commits: readonly Commit[];
+      /** The files that were merged setting by setting, because lines of them were in conflict. */
+      readonly bySetting: readonly string[];
       /** The branch had it and went back: a person may bring it again, no policy does. */
       readonly rolledBack: boolean;
     }
@@ -48,7 +51,8 @@ export async function candidateOf(
   const { base: ancestor, ours, theirs } = apart;
   if (ancestor === undefined) return { relation: "unrelated" };
   // The branch has nothing of its own: it follows.
-  if (ancestor === tip) return { relation: "ahead", commit: revision, commits: theirs, rolledBack: false };
+  if (ancestor === tip)
+    return { relation: "ahead", commit: revision, commits: theirs, bySetting: [], rolledBack: false };
   const own = firstLine(ours, tip);
   const foreign = new Set(ours.map(({ id }) => id));
   const held = heldRevision({ own, isInSource: (id) => !foreign.has(id), recorded });
@@ -66,7 +70,7 @@ export async function candidateOf(
     {
       tree: merged.tree,
       parents: [tip, revision],
-      message: `Promote ${from} to ${to}: ${newest?.subject ?? ""}\n\n${PROMOTED}: ${revision}\n`,
+      message: `Promote ${from} to ${to}: ${newest?.subject ?? ""}\n\n${bySettingText(merged.bySetting)}${PROMOTED}: ${revision}\n`,
       date: later(last?.at, newest?.at),
     },
     signal,
@@ -75,7 +79,7 @@ export async function candidateOf(
   const commits = rolledBack
     ? await lineage.commits({ to: revision, from: base, limit: MOST_COMMITS }, signal)
     : theirs;
-  return { relation: "ahead", commit, commits, rolledBack };
+  return { relation: "ahead", commit, commits, bySetting: merged.bySetting, rolledBack };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Commit } from "../git/lineage.js";
 import type { MergeConflict } from "../git/merge.js";
 import type { Source } from "../git/source.js";
+import { bySettingText } from "./by-setting.js";
 import { firstLine, MOST_COMMITS } from "./candidate.js";
 import { PROMOTED, ROLLED_BACK } from "./held.js";
 
@@ -59,14 +60,17 @@ export async function hotfixesOf(source: Source, request: HotfixesRequest, signa
     const isOverlaid = without.conflicts.length > 0;
     // Taken back on its own branch since.
     if (!isOverlaid && without.tree === own?.tree) continue;
-    const { tree, conflicts } = await lineage.merge({ base: parent, ours: state.at, theirs: hotfix.id }, signal);
+    const { tree, conflicts, bySetting } = await lineage.merge(
+      { base: parent, ours: state.at, theirs: hotfix.id },
+      signal,
+    );
     if (conflicts.length > 0) {
       // What a later commit of its own branch changed again is told of with that one.
       if (!isOverlaid) conflicting.push({ hotfix, conflicts });
     } else if (tree === state.tree) {
       if (state.at === first) state.settled.push(hotfix.id);
     } else {
-      Object.assign(state, { at: await write(source, { hotfix, tree, onto: state.at }, signal), tree });
+      Object.assign(state, { at: await write(source, { hotfix, tree, onto: state.at, bySetting }, signal), tree });
       state.picked.push(hotfix);
     }
   }
@@ -96,10 +100,10 @@ function ownChanges(only: readonly Commit[], { tip, recorded, settled }: Hotfixe
 
 async function write(
   source: Source,
-  { hotfix, tree, onto }: { hotfix: Commit; tree: string; onto: string },
+  { hotfix, tree, onto, bySetting }: { hotfix: Commit; tree: string; onto: string; bySetting: readonly string[] },
   signal: AbortSignal,
 ): Promise<string> {
   const { author: name, email, date } = await source.describe(hotfix.id);
-  const message = `${hotfix.subject}\n\n${BACKPORT}: ${hotfix.id}\n`;
+  const message = `${hotfix.subject}\n\n${bySettingText(bySetting)}${BACKPORT}: ${hotfix.id}\n`;
   return source.lineage.write({ tree, parents: [onto], message, author: { name, email }, date }, signal);
 }

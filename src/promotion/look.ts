@@ -7,6 +7,7 @@ import { asTrueupError } from "../reconcile/pass.js";
 import type { Session } from "../reconcile/session.js";
 import type { RenderedEnvironment } from "../render/rendered.js";
 import { type Candidate, candidateOf } from "./candidate.js";
+import { conflictText } from "./conflict-text.js";
 import { differences } from "./difference.js";
 import { factsOf } from "./facts.js";
 import { type HopMemory, rememberedCandidate, type RenderedCommit, renderedAt } from "./hop-memory.js";
@@ -52,6 +53,8 @@ export interface HopLook {
   readonly forge: Forge | undefined;
   readonly pull: PullRequest | undefined;
   readonly step: PromotionStep;
+  /** What both sides changed, where that is in conflict. */
+  readonly conflicts?: string;
   /** Why neither git nor the forge let it be merged, though all gates have passed. */
   readonly refused?: string;
 }
@@ -81,7 +84,13 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
     ...{ merge: direct ? "direct" : "pull-request", pull: stateOf(pull, known) },
     gates: direct && hop.merge !== "direct" && !auto ? "pending" : together(gates),
   });
-  return { tip, revision, wanted: isWanted, candidate, gates, changes, forge, pull, step };
+  const look = { tip, revision, wanted: isWanted, candidate, gates, changes, forge, pull, step };
+  if (candidate.relation !== "conflicting") return look;
+  const { from, to } = hop;
+  return {
+    ...look,
+    conflicts: await conflictText(session, { from, to, branches, conflicts: candidate.conflicts }, signal),
+  };
 }
 
 async function lookAtEnd(pass: HopPass): Promise<HopLook> {

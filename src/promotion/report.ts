@@ -33,6 +33,8 @@ export interface HopReport {
   readonly commits: readonly TravellingCommit[];
   /** What changes for the environment that is promoted into. */
   readonly changes: readonly Difference[];
+  /** The files that were merged setting by setting, because lines of them were in conflict; absent: none. */
+  readonly mergedBySetting?: readonly string[];
   readonly pullRequest?: { readonly number: number; readonly url: string };
   /** What was done in this pass. */
   readonly did?: Exclude<PromotionStep, "nothing" | "wait">;

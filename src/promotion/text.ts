@@ -9,6 +9,7 @@ import type { Hop } from "./policy.js";
 /** What nobody reads beyond. GitHub takes 65,536 characters. */
 const ROWS = 100;
 const COMMITS = 50;
+const FILES = 20;
 
 const MARKS: Readonly<Record<JudgedGate["state"], string>> = {
   passed: "✅ passed",
@@ -19,7 +20,7 @@ const MARKS: Readonly<Record<JudgedGate["state"], string>> = {
 
 /** Title, body and labels of a promotion's pull request. Everything from outside stands in `<code>`. */
 export function promotionContent(hop: Hop, { revision, candidate, gates, changes }: HopLook): PullRequestContent {
-  const commits = candidate.relation === "ahead" ? candidate.commits : [];
+  const { commits, bySetting } = candidate.relation === "ahead" ? candidate : { commits: [], bySetting: [] };
   const rows = changes.slice(0, ROWS).map(({ target, path, before, after }) => {
     return `| ${[code(target), code(path), shown(before), shown(after)].join(" | ")} |`;
   });
@@ -46,6 +47,9 @@ export function promotionContent(hop: Hop, { revision, candidate, gates, changes
         ? ["Nothing: the rendered documents stay as they are."]
         : ["| target | setting | now | then |", "| --- | --- | --- | --- |", ...rows, ...more(changes.length, ROWS)]),
       "",
+      ...(bySetting.length === 0
+        ? []
+        : [`Both sides changed neighbouring lines of ${names(bySetting)}: merged setting by setting.`, ""]),
       "### Commits",
       "",
       ...travelling,
@@ -54,6 +58,14 @@ export function promotionContent(hop: Hop, { revision, candidate, gates, changes
     ].join("\n"),
     labels: ["trueup", "promotion"],
   };
+}
+
+function names(files: readonly string[]): string {
+  const others = files.length > FILES ? ` and ${files.length - FILES} more` : "";
+  return `${files
+    .slice(0, FILES)
+    .map((file) => code(file))
+    .join(", ")}${others}`;
 }
 
 function more(count: number, shownAtMost: number): readonly string[] {

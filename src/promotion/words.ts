@@ -21,10 +21,10 @@ export function reasonOf(hop: Hop, look: HopLook): string {
     case "unrelated":
       return `the branches of ${hop.from} and ${hop.to} have no common history: merge them once by hand`;
     case "conflicting": {
-      const files = candidate.conflicts.map(({ path, kind }) => `${path} (${kind})`).join(", ");
+      const { conflicts = "the same" } = look;
       const hotfixes = candidate.hotfixes.map(({ id, subject }) => `${id.slice(0, 10)} ${subject}`).join("; ");
       const against = hotfixes === "" ? "" : `, against ${hotfixes}`;
-      return `both changed ${files}${against}: bring the change of ${hop.to} into ${hop.from}, or merge by hand`;
+      return `both changed ${conflicts}${against}: bring the change of ${hop.to} into ${hop.from}, or merge by hand`;
     }
     case "ahead":
       break;
@@ -64,6 +64,9 @@ export function hopReport({ hop, over = false }: HopPass, look: HopLook, known: 
     gates,
     commits: commits.map(({ id, author, subject }) => ({ id, author, subject })),
     changes,
+    ...(candidate.relation === "ahead" && candidate.bySetting.length > 0
+      ? { mergedBySetting: candidate.bySetting }
+      : {}),
     ...(open === undefined || isDone ? {} : { pullRequest: open }),
     ...(step === "nothing" || step === "wait" ? {} : { did: step }),
   };

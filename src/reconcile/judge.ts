@@ -78,7 +78,10 @@ export function judge(findings: readonly Finding[], options: JudgeOptions): read
  * What was sealed in last applied stays sensitive when git no longer says why. A finding may be of a whole map or list: it is
  * sensitive where something in it is.
  */
-export function isSensitive({ path, desired, live, lastApplied }: Finding, target: ReadyTarget): boolean {
+export function isSensitive(
+  { path, desired, live, lastApplied }: Pick<Finding, "path" | "desired" | "live" | "lastApplied">,
+  target: ReadyTarget,
+): boolean {
   const scope = parsePointer(path).reduce(within, listScope(target.lists));
   return (
     holdsSeal(lastApplied) ||

@@ -85,9 +85,13 @@ export interface SessionOptions {
 
 export function openSession(options: SessionOptions): Session {
   let { config } = options;
-  const source = once(async () =>
-    (await import("../git/source.js")).openSource(sourceOptions(config, () => config.forge)),
-  );
+  const source = once(async () => {
+    const [{ openSource }, { mergeBySetting }] = await Promise.all([
+      import("../git/source.js"),
+      import("../formats/merge.js"),
+    ]);
+    return openSource({ ...sourceOptions(config, () => config.forge), mergeFile: mergeBySetting });
+  });
   const store = once(async () => {
     const { openStore } = await import("../store/open.js");
     const { stateDirectory, store: url } = config;

@@ -50,8 +50,9 @@ function policy(more: string): string {
   return `order: [dev, staging, prod]\n${more}into: { staging: ${auto}, prod: ${auto} }\n`;
 }
 
+/** Neighbours in one file: by lines, any two changes of both sides would be a conflict. */
 function base(settings: Readonly<Record<string, number>>): string {
-  return SETTINGS.map((name) => `${name}: ${settings[name] ?? 0}\n# about ${name}\n# and more\n`).join("");
+  return SETTINGS.map((name) => `${name}: ${settings[name] ?? 0}\n`).join("");
 }
 
 function set(branch: string, settings: Readonly<Record<string, number>>): Promise<string> {
@@ -190,7 +191,7 @@ describe("offering hotfixes to the first branch", () => {
     await set("dev", { b: 2 });
     const hotfix = await set("prod", { b: 7 });
     for (let count = 0; count < 3; count += 1) await tend();
-    const said = `${hotfix.slice(0, 10)} change cannot be brought to dev, which changed the same: environments/base/host/app.yaml (contents)`;
+    const said = `${hotfix.slice(0, 10)} change cannot be brought to dev, which changed the same: environments/base/host/app.yaml: /b is 7 in prod and 2 in dev`;
     expect(await told()).toEqual([`backport-blocked: ${said}`]);
     expect(await shown()).toMatchObject([{ state: "blocked", reason: said }]);
     expect(await pull()).toBeUndefined();

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { mergeBySetting } from "../../src/formats/merge.js";
 import { openSource, type Source } from "../../src/git/source.js";
 import { candidateOf } from "../../src/promotion/candidate.js";
 import { ROLLED_BACK } from "../../src/promotion/held.js";
@@ -10,7 +11,7 @@ import { makeRepository, type TestRepository } from "../support/git-repository.j
 
 const never = new AbortController().signal;
 /** Few, and few values: then they meet. */
-const SETTINGS = ["a", "b"] as const;
+const SETTINGS = ["a", "b", "c"] as const;
 type Settings = Readonly<Record<string, number>>;
 
 type Step =
@@ -40,10 +41,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
+/** Neighbours in one file: by lines, any two changes of both sides would be a conflict. */
 function text(settings: Settings): string {
-  return SETTINGS.map((name) => `${name}: ${settings[name] ?? 0}\n# about ${name}\n# and more\n# and more yet\n`).join(
-    "",
-  );
+  return SETTINGS.map((name) => `${name}: ${settings[name] ?? 0} # about ${name}\n`).join("");
 }
 
 /** What a promotion must come to, setting by setting; undefined where both sides changed one otherwise. */
@@ -70,7 +70,10 @@ async function play(steps: readonly Step[]): Promise<void> {
   const repository = await makeRepository(join(root, `repo${count}`), "--initial-branch=dev");
   const first = await repository.commit({ "app.yaml": text({}) }, "first");
   await repository.git("branch", "prod");
-  const source = await openSource({ url: repository.folder, folder: join(root, `state${count}`, "mirror") });
+  const source = await openSource({
+    ...{ url: repository.folder, folder: join(root, `state${count}`, "mirror") },
+    mergeFile: mergeBySetting,
+  });
   try {
     await follow(steps, { repository, source, first });
   } finally {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { mergeBySetting } from "../../src/formats/merge.js";
 import { openSource, type Source } from "../../src/git/source.js";
 import { type Candidate, candidateOf } from "../../src/promotion/candidate.js";
 import { makeRepository, type TestRepository } from "../support/git-repository.js";
@@ -25,7 +26,10 @@ beforeEach(async () => {
   repository = await makeRepository(join(root, `repo${count}`), "--initial-branch=dev");
   await repository.commit({ "app.yaml": text({}) }, "first");
   await repository.git("branch", "prod");
-  source = await openSource({ url: repository.folder, folder: join(root, `state${count}`, "mirror") });
+  source = await openSource({
+    ...{ url: repository.folder, folder: join(root, `state${count}`, "mirror") },
+    mergeFile: mergeBySetting,
+  });
 });
 afterEach(() => source.close());
 
@@ -83,6 +87,29 @@ describe("bringing a revision into a branch", () => {
     expect(await promoted()).toEqual({ a: 1, b: 2, h: 9 });
   });
 
+  it("keeps a hotfix on a neighbouring line, says so in the merge, and holds what came back from it", async () => {
+    const write = async (branch: string, content: string): Promise<string> => {
+      await repository.git("checkout", "--quiet", branch);
+      return repository.commit({ "app.yaml": content }, "change");
+    };
+    const both = "pool:\n  min: 2 # hotfix\n  max: 20\n";
+    await write("dev", "pool:\n  min: 1\n  max: 10\n");
+    await promoted();
+    await write("prod", both.replace("20", "10"));
+    const revision = await write("dev", "pool:\n  min: 1\n  max: 20\n");
+    const [one, two] = [await promote(), await promote()];
+    expect(one).toEqual(two);
+    expect(one).toMatchObject({ relation: "ahead", bySetting: ["app.yaml"] });
+    await promoted();
+    expect(`${await repository.git("show", "prod:app.yaml")}\n`).toBe(both);
+    expect(await repository.git("log", "-1", "--format=%b", "prod")).toBe(
+      `Merged setting by setting:\n- app.yaml\n\nTrueup-Promoted: ${revision}`,
+    );
+    expect(await promote()).toEqual({ relation: "held", byContent: false });
+    await write("dev", both);
+    expect(await promote()).toEqual({ relation: "held", byContent: true });
+  });
+
   it("does not undo a hotfix that goes back on what was promoted by a squash", async () => {
     const first = await commit("dev", { a: 1 });
     recorded.set(await commit("prod", { a: 1 }, "squashed by the forge"), first);
@@ -95,7 +122,10 @@ describe("bringing a revision into a branch", () => {
     const hotfix = await commit("prod", { a: 7 }, "hotfix");
     await commit("dev", { a: 1 });
     const found = await promote();
-    expect(found).toMatchObject({ relation: "conflicting", conflicts: [{ path: "app.yaml", kind: "contents" }] });
+    expect(found).toMatchObject({
+      relation: "conflicting",
+      conflicts: [{ path: "app.yaml", kind: "contents", settings: [{ path: "/a", ours: 7, theirs: 1 }] }],
+    });
     expect(found.relation === "conflicting" && found.hotfixes.map(({ id }) => id)).toEqual([hotfix]);
   });
 

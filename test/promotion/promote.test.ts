@@ -145,11 +145,56 @@ describe("promotion by policy", () => {
     await pass();
     const { prod } = await pass();
     expect(prod).toMatchObject({ state: "blocked" });
-    expect(prod?.reason).toContain("environments/base/host/app.yaml");
+    expect(prod?.reason).toContain(
+      "both changed environments/base/host/app.yaml: /b is 2 in staging and 7 in prod, against ",
+    );
     expect(prod?.reason).toContain(hotfix.slice(0, 10));
     await pass();
     expect((await happened("prod")).filter((line) => line.startsWith("promotion-blocked"))).toHaveLength(1);
     expect(live("prod")).toContain("b: 7");
+  });
+
+  it("settings on neighbouring lines are merged; one that both changed blocks, named with its values unless it is sensitive", async () => {
+    const write = (branch: string, pool: string) =>
+      world.commit({ "environments/base/host/app.yaml": `pool: # of all\n${pool}` }, { branch });
+    await world.commit(
+      {
+        "environments/base/environment.yaml":
+          "targets:\n  host: { kind: files, connection: host, sensitive: [/app.yaml/pool/pin] }\n",
+      },
+      { branch: "dev" },
+    );
+    await write("dev", "  min: 1\n  max: 10\n  pin: 1111\n");
+    for (let count = 0; count < 3; count += 1) await pass();
+    await write("prod", "  min: 2 # while the disk is slow\n  max: 10\n  pin: 2222\n");
+    await write("dev", "  min: 1\n  max: 20\n  pin: 1111\n");
+    await pass();
+    const { prod } = await pass();
+    expect(prod).toMatchObject({ state: "promoted", mergedBySetting: ["environments/base/host/app.yaml"] });
+    expect(await world.repository.git("show", "prod:environments/base/host/app.yaml")).toBe(
+      "pool: # of all\n  min: 2 # while the disk is slow\n  max: 20\n  pin: 2222",
+    );
+    await write("prod", "  min: 2\n  max: 25\n  pin: 4444\n");
+    await write("dev", "  min: 1\n  max: 30\n  pin: 3333\n");
+    await pass();
+    const blocked = (await pass())["prod"];
+    expect(blocked).toMatchObject({ state: "blocked" });
+    expect(blocked?.reason).toContain(
+      "app.yaml: /pool/max is 30 in staging and 25 in prod, /pool/pin (values not shown), against ",
+    );
+    expect(await happened("prod")).toContainEqual(expect.stringContaining("/pool/max is 30 in staging"));
+    expect(JSON.stringify([await eventList(session), world.logged])).not.toMatch(/3333|4444/);
+  });
+
+  it("what lines merge into a document that does not load is not reached", async () => {
+    await pass();
+    await world.commit({ "environments/base/host/app.yaml": `new: 1\n${base({})}` }, { branch: "prod" });
+    await world.commit({ "environments/base/host/app.yaml": `${base({})}new: 1\n` }, { branch: "dev" });
+    await pass();
+    const { prod } = await pass();
+    expect(prod).toMatchObject({ state: "waiting" });
+    expect(prod?.gates.at(-1)).toMatchObject({ name: "validation", state: "failed" });
+    expect(prod?.reason).toMatch(/new/);
   });
 
   it("a rendered environment that breaks a policy is not reached", async () => {

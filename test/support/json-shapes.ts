@@ -139,6 +139,7 @@ const hop = z.strictObject({
   gates,
   commits: z.array(z.strictObject({ id: revision.unwrap(), author: z.string(), subject: z.string() })),
   changes: z.array(z.strictObject(difference)),
+  mergedBySetting: z.array(z.string()).min(1).optional(),
   pullRequest,
   did: z.enum(["open", "update", "merge", "block", "close", "forget", "declined"]).optional(),
 });

@@ -1,4 +1,5 @@
 import type { GateState } from "../../core/gate.js";
+import { line } from "../../promotion/by-setting.js";
 import type { HopReport, PromotionState } from "../../promotion/report.js";
 import { show } from "../../reconcile/events.js";
 import { paint } from "./paint.js";
@@ -24,7 +25,7 @@ export function paintState(state: PromotionState): string {
 
 /** One hop with its gates, what changes and what travels, for a terminal. */
 export function hopText(hop: HopReport): string {
-  const { from, to, state, revision, reason, gates, changes, commits, pullRequest } = hop;
+  const { from, to, state, revision, reason, gates, changes, commits, pullRequest, mergedBySetting = [] } = hop;
   const short = revision === null ? "" : ` ${revision.slice(0, 10)}`;
   const parts = [`${paint("bold", `${from} → ${to}`)}${short}: ${paintState(state)}\n`, `  ${reason}\n`];
   if (pullRequest !== undefined) parts.push(`  pull request: ${pullRequest.url}\n`);
@@ -32,6 +33,7 @@ export function hopText(hop: HopReport): string {
   if (gateRows.length > 0) parts.push(indent(table({ head: GATES, rows: gateRows, shrink: [2] })));
   const rows = changes.map(({ target, path, before, after }) => [target, path, show(before), show(after)]);
   if (rows.length > 0) parts.push(indent(table({ head: CHANGES, rows, shrink: [3, 2, 1] })));
+  if (mergedBySetting.length > 0) parts.push(`  merged setting by setting: ${mergedBySetting.map(line).join(", ")}\n`);
   for (const { id, subject, author } of commits.slice(0, COMMITS)) {
     parts.push(`  ${paint("dim", id.slice(0, 10))} ${subject} (${author})\n`);
   }
