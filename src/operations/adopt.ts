@@ -2,10 +2,11 @@ import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
 import { type AdoptedSetting, type Adoption, adoptionOf, branchFor, messageOf } from "../reconcile/adopt.js";
-import { desiredState, tipOf } from "../reconcile/desired.js";
 import { knowledge, refresh, targetPass } from "../reconcile/environment.js";
+import { followedState } from "../reconcile/followed.js";
 import type { Session } from "../reconcile/session.js";
 import { readEnvironment } from "../render/environment.js";
+import type { RenderedEnvironment } from "../render/rendered.js";
 import { type Adopted, patchOf } from "./adoption-patch.js";
 import type { Operation } from "./operation.js";
 import { noDrift, settingsIn, selectOne } from "./selection.js";
@@ -47,11 +48,13 @@ export const adopt: Operation<Args, AdoptReport> = {
     const { name, targets: wanted } = selectOne(session, args.environment);
     const isMeant = settingsIn(args.path);
     const branches = await refresh(session, signal);
-    const revision = tipOf(session, name, branches);
-    const environment = await desiredState(session, { environment: name, revision, signal });
+    // What drifted, drifted from what is followed: after a commit that failed that is an earlier one, and so the merge of what is
+    // made here has both.
+    const environment = await followedState(session, { environment: name, branches, signal });
+    const { revision } = environment;
     const source = await session.source();
     const snapshot = await source.read(revision, ["environments", "policies"], signal);
-    if (args.direct) allowDirect(session, readEnvironment(snapshot, name, revision).file.adopt, name);
+    if (args.direct) allowDirect(session, environment, readEnvironment(snapshot, name, revision).file.adopt);
     if (args.branch !== undefined) allowBranch(args.branch, branches);
     const names = environment.targets.map((target) => target.name);
     const unknown = wanted?.find((target) => !names.includes(target));
@@ -92,12 +95,26 @@ export const adopt: Operation<Args, AdoptReport> = {
   },
 };
 
-function allowDirect({ config }: Session, allowed: "branch" | "direct", environment: string): void {
+function allowDirect(
+  { config }: Session,
+  { name: environment, failed }: RenderedEnvironment,
+  allowed: "branch" | "direct",
+): void {
   if (allowed !== "direct") {
     throw new TrueupError("GUARD_REFUSED", `${environment} takes no adoption straight to its branch`, {
       where: { file: `environments/${environment}/environment.yaml` },
       hint: "leave --direct out and merge the branch that is made, or write `adopt: direct` there",
     });
+  }
+  if (failed !== undefined) {
+    const tip = failed.revision.slice(0, 10);
+    throw new TrueupError(
+      "GUARD_REFUSED",
+      `${environment} does not follow ${tip}, the tip of its branch, which failed`,
+      {
+        hint: `a commit on top would try it again: \`trueup rollback ${environment}\` first, or leave --direct out`,
+      },
+    );
   }
   if (config.repository.signers === undefined) return;
   throw new TrueupError("GUARD_REFUSED", `${environment} follows signed commits only, and Trueup signs none`, {

@@ -1,24 +1,33 @@
 import { z } from "zod";
-import { TrueupError } from "../core/errors.js";
+import { formatPlace, TrueupError } from "../core/errors.js";
 import type { Pointer } from "../core/pointer.js";
 import type { Value } from "../core/value.js";
 import { candidateOf } from "../promotion/candidate.js";
 import { differences } from "../promotion/difference.js";
 import type { Difference } from "../promotion/report.js";
-import { desiredState, renderWith, tipOf } from "../reconcile/desired.js";
+import { renderWith } from "../reconcile/desired.js";
 import { refresh } from "../reconcile/environment.js";
+import { followedState } from "../reconcile/followed.js";
 import type { Session } from "../reconcile/session.js";
-import type { RenderedEnvironment } from "../render/rendered.js";
+import type { FailedRevision, RenderedEnvironment } from "../render/rendered.js";
 import type { Operation } from "./operation.js";
 import { selectOne } from "./selection.js";
 
 export interface CompareReport {
   readonly schemaVersion: 1;
-  readonly from: { readonly name: string; readonly revision: string };
-  readonly to: { readonly name: string; readonly revision: string };
+  readonly from: ComparedEnvironment;
+  readonly to: ComparedEnvironment;
   /** Whether the first's revision could be promoted into the second; `conflicting` and `unrelated`: it cannot. */
   readonly relation: "held" | "ahead" | "conflicting" | "unrelated";
   readonly settings: readonly ComparedSetting[];
+}
+
+export interface ComparedEnvironment {
+  readonly name: string;
+  /** The one that it follows: its settings are compared. */
+  readonly revision: string;
+  /** The tip of its branch, where that failed: it is that which would be promoted, or promoted into. */
+  readonly failedRevision?: FailedRevision;
 }
 
 export interface ComparedSetting {
@@ -34,6 +43,8 @@ export interface ComparedSetting {
    * promotion leaves it so.
    */
   readonly why: "promotion" | "overlay";
+  /** `file:line:column` that says so in each; absent where nothing does. */
+  readonly where: { readonly from?: string; readonly to?: string };
   readonly sensitive?: true;
 }
 
@@ -47,9 +58,7 @@ export const compareEnvironments: Operation<z.output<typeof argsSchema>, Compare
     const [from, to] = [wholeOne(session, args.from), wholeOne(session, args.to)];
     const branches = await refresh(session, signal);
     const [first, second] = await Promise.all(
-      [from, to].map((name) =>
-        desiredState(session, { environment: name, revision: tipOf(session, name, branches), signal }),
-      ),
+      [from, to].map((name) => followedState(session, { environment: name, branches, signal })),
     );
     if (first === undefined || second === undefined) throw new TrueupError("INTERNAL", "nothing was rendered");
     for (const environment of [first, second]) expectReady(environment);
@@ -60,6 +69,8 @@ export const compareEnvironments: Operation<z.output<typeof argsSchema>, Compare
     );
     const apart = differences(first, second, hash);
     const known = new Set(apart.map(keyOf));
+    const compared = (one: Difference, promotion: Difference | undefined): ComparedSetting =>
+      comparedSetting(one, promotion, { first, second });
     const settings = [
       ...apart.map((one) => compared(one, then.get(keyOf(one)))),
       // The same in both now, and no more after a promotion: a hotfix on one side that the other has, too.
@@ -69,11 +80,15 @@ export const compareEnvironments: Operation<z.output<typeof argsSchema>, Compare
     ];
     return {
       ...{ schemaVersion: 1, relation, settings },
-      from: { name: from, revision: first.revision },
-      to: { name: to, revision: second.revision },
+      from: comparedEnvironment(first),
+      to: comparedEnvironment(second),
     };
   },
 };
+
+function comparedEnvironment({ name, revision, failed }: RenderedEnvironment): ComparedEnvironment {
+  return { name, revision, ...(failed && { failedRevision: failed }) };
+}
 
 function wholeOne(session: Session, word: string): string {
   const { name, targets } = selectOne(session, word);
@@ -97,7 +112,7 @@ async function promotedInto(session: Session, { first, second }: Pair, signal: A
   const recorded = await (await session.store()).promotions.arrivals(second.name);
   const candidate = await candidateOf(
     source.lineage,
-    { from: first.name, to: second.name, revision: first.revision, tip: second.revision, recorded },
+    { from: first.name, to: second.name, revision: tipOfBranch(first), tip: tipOfBranch(second), recorded },
     signal,
   );
   if (candidate.relation !== "ahead") return { relation: candidate.relation, promoted: undefined };
@@ -110,14 +125,25 @@ async function promotedInto(session: Session, { first, second }: Pair, signal: A
   return { relation: candidate.relation, promoted };
 }
 
-function compared(apart: Difference, then: Difference | undefined): ComparedSetting {
+function tipOfBranch({ revision, failed }: RenderedEnvironment): string {
+  return failed?.revision ?? revision;
+}
+
+function comparedSetting(apart: Difference, then: Difference | undefined, { first, second }: Pair): ComparedSetting {
   const { target, path, before, after, sensitive } = apart;
   return {
     ...{ target, path, from: before, to: after },
     ...(then === undefined ? {} : { promoted: then.after }),
     why: then === undefined ? "overlay" : "promotion",
+    where: { ...placeIn(first, apart, "from"), ...placeIn(second, apart, "to") },
     ...(sensitive === undefined ? {} : { sensitive }),
   };
+}
+
+function placeIn({ targets }: RenderedEnvironment, { target, path }: Difference, side: "from" | "to") {
+  const found = targets.find(({ name }) => name === target);
+  const place = found === undefined || "error" in found ? undefined : found.explain(path);
+  return place === undefined ? {} : { [side]: formatPlace(place) };
 }
 
 function keyOf({ target, path }: Difference): string {

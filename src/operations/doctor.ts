@@ -3,11 +3,12 @@ import { formatPlace, type TrueupError } from "../core/errors.js";
 import { parseRemote } from "../git/remote.js";
 import { bounded } from "../lib/timeout.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
+import { followedState } from "../reconcile/followed.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import { readProposal } from "../reconcile/proposal-desk.js";
 import { reportError, type ReportedError } from "../reconcile/report.js";
 import type { Session } from "../reconcile/session.js";
-import type { ReadyTarget } from "../render/rendered.js";
+import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { Operation } from "./operation.js";
 
 export interface DoctorReport {
@@ -53,17 +54,21 @@ export const doctor: Operation<z.output<typeof argsSchema>, DoctorReport> = {
     const undelivered = first[1].result === "failed" ? [] : await outboxWarnings(session);
     if (first[0].result === "failed") return reportOf(first, undelivered);
     const stuck = first[1].result === "failed" ? [] : await proposalWarnings(session);
+    const hasStore = first[1].result !== "failed";
     const environments = await Promise.all(
       [...session.config.environments.keys()].map((name) =>
-        checkEnvironment(session, name, { branches, signal, progress }),
+        checkEnvironment(session, name, { branches, hasStore, signal, progress }),
       ),
     );
-    return reportOf([...first, ...environments.flat()], [...undelivered, ...stuck]);
+    const warnings = [...undelivered, ...stuck, ...environments.flatMap((one) => one.warnings)];
+    return reportOf([...first, ...environments.flatMap(({ checks }) => checks)], warnings);
   },
 };
 
 interface Checking {
   readonly branches: ReadonlyMap<string, string>;
+  /** Without one nobody knows which revision failed: then it is the tip of the branch. */
+  readonly hasStore: boolean;
   readonly signal: AbortSignal;
   readonly progress: (message: string) => void;
 }
@@ -71,12 +76,13 @@ interface Checking {
 async function checkEnvironment(
   session: Session,
   name: string,
-  { branches, signal, progress }: Checking,
-): Promise<Check[]> {
+  { branches, hasStore, signal, progress }: Checking,
+): Promise<{ readonly checks: readonly Check[]; readonly warnings: readonly string[] }> {
   try {
-    const revision = tipOf(session, name, branches);
-    const environment = await desiredState(session, { environment: name, revision, signal });
-    return await Promise.all(
+    const environment = hasStore
+      ? await followedState(session, { environment: name, branches, signal })
+      : await desiredState(session, { environment: name, revision: tipOf(session, name, branches), signal });
+    const checks = await Promise.all(
       environment.targets.map(async (target) => {
         const what = `${name}/${target.name}`;
         progress(`asking ${what}`);
@@ -85,9 +91,18 @@ async function checkEnvironment(
           : checkTarget(session, { what, environment: name, target, signal });
       }),
     );
+    return { checks, warnings: rolloutWarnings(environment) };
   } catch (error) {
-    return [failed(name, asTrueupError(error), 0)];
+    return { checks: [failed(name, asTrueupError(error), 0)], warnings: [] };
   }
+}
+
+/** The revision that its branch is at, and that is not tried again. */
+function rolloutWarnings({ name, revision, failed: fault }: RenderedEnvironment): readonly string[] {
+  if (fault === undefined) return [];
+  const [tip, good] = [fault.revision.slice(0, 10), revision.slice(0, 10)];
+  const instead = tip === good ? "" : `; it follows ${good}`;
+  return [`${name}: ${tip} failed, and is not tried again${instead}: ${fault.reason}; see \`trueup rollback ${name}\``];
 }
 
 interface CheckTarget {

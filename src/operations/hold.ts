@@ -3,8 +3,8 @@ import { TrueupError } from "../core/errors.js";
 import { holdOf } from "../core/hold.js";
 import { isPointer } from "../core/pointer.js";
 import { suggestion } from "../lib/suggest.js";
-import { desiredState, tipOf } from "../reconcile/desired.js";
 import { knowledge, refresh } from "../reconcile/environment.js";
+import { followedState } from "../reconcile/followed.js";
 import { holdEvent } from "../reconcile/holds.js";
 import type { Session } from "../reconcile/session.js";
 import { decodeStatus } from "../reconcile/status.js";
@@ -90,8 +90,8 @@ async function expectTarget(
   { environment, target }: { environment: string; target: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const revision = tipOf(session, environment, await refresh(session, signal));
-  const { targets } = await desiredState(session, { environment, revision, signal });
+  const branches = await refresh(session, signal);
+  const { targets } = await followedState(session, { environment, branches, signal });
   const names = targets.map(({ name }) => name);
   if (names.includes(target)) return;
   throw new TrueupError("USAGE", `environment ${environment} has no target \`${target}\``, {

@@ -60,6 +60,8 @@ async function stateAt(
   if (suspended || records.size === 0) return undefined;
   const states = [...records.values()].map(({ status }) => decodeStatus(status)?.report.state);
   if (states.includes("Failed")) return "failure";
+  const { rollouts } = await session.store();
+  if ((await rollouts.failure(at.environment, at.revision)) !== undefined) return "failure";
   const { apart } = await sourceFacts(session, at, signal);
   return apart.length === 0 ? "success" : "in_progress";
 }

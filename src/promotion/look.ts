@@ -2,7 +2,8 @@ import { type JudgedGate, judged, together } from "../core/gate.js";
 import type { PullRequestState } from "../core/proposal.js";
 import { type PromotionStep, promotionStep } from "../core/promotion.js";
 import type { Forge, PullRequest } from "../forges/forge.js";
-import { desiredState, tipOf } from "../reconcile/desired.js";
+import { tipOf } from "../reconcile/desired.js";
+import { followedState } from "../reconcile/followed.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import type { Session } from "../reconcile/session.js";
 import type { RenderedEnvironment } from "../render/rendered.js";
@@ -75,7 +76,7 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   const isWanted = asked !== undefined || (hop.auto && !(candidate.relation === "ahead" && candidate.rolledBack));
   const forge = hop.merge === "direct" && known?.pullRequest === undefined ? undefined : await session.forge();
   const pull = known === undefined && !isWanted ? undefined : await pullOf(pass, { forge, candidate });
-  const { gates, changes } = await judge(pass, { revision, tip, candidate, pull, wanted: isWanted });
+  const { gates, changes } = await judge(pass, { revision, candidate, pull, wanted: isWanted });
   const auto = hop.auto || wish?.merge === true;
   // Nowhere to open one: a person asks for the merge itself.
   const direct = hop.merge === "direct" || forge === undefined;
@@ -123,22 +124,21 @@ function stateOf(pull: PullRequest | undefined, known: KeptPromotion | undefined
 
 interface Judging {
   readonly revision: string;
-  readonly tip: string;
   readonly candidate: Candidate;
   readonly pull: PullRequest | undefined;
   readonly wanted: boolean;
 }
 
 async function judge(
-  { session, hop, memory, signal }: HopPass,
-  { revision, tip, candidate, pull, wanted }: Judging,
+  { session, hop, branches, memory, signal }: HopPass,
+  { revision, candidate, pull, wanted }: Judging,
 ): Promise<Pick<HopLook, "gates" | "changes">> {
   if (candidate.relation !== "ahead") return { gates: [], changes: [] };
   const { promotions } = await session.store();
   const decisions = await promotions.decisions(hop.to, revision);
   const waivers = decisions.flatMap(({ by, gate, reason = "" }) => (gate === undefined ? [] : [{ by, gate, reason }]));
   const { commit, commits } = candidate;
-  const { validation, changes } = await rendering(session, { to: hop.to, tip, commit, memory, signal });
+  const { validation, changes } = await rendering(session, { to: hop.to, branches, commit, memory, signal });
   const facts = await factsOf(session, { hop, revision, commit, pull, wanted, commits, changes }, signal);
   const gates = await Promise.all(
     hop.gates.map(async (gate) => {
@@ -155,12 +155,16 @@ async function judge(
 }
 
 /** Renders the environment as it would be: a target that would not load fails the promotion, not the environment. */
-async function rendering(session: Session, { tip, ...there }: RenderedCommit & { readonly tip: string }) {
+async function rendering(
+  session: Session,
+  { branches, ...there }: RenderedCommit & { readonly branches: ReadonlyMap<string, string> },
+) {
   const { to, commit, signal } = there;
   try {
     await hopsAt(session, commit, signal);
     const after = await renderedAt(session, there);
-    const before = await desiredState(session, { environment: to, revision: tip, signal }).catch(() => undefined);
+    // Where the tip failed, an earlier one is what runs: that the promotion tries the failed one again is to be seen.
+    const before = await followedState(session, { environment: to, branches, signal }).catch(() => undefined);
     const changes = differences(before, after, session.hash());
     return { validation: validated(after, to), changes };
   } catch (error) {

@@ -74,8 +74,13 @@ describe("promotion on the command line, one after the other", () => {
     await world.commit({ "environments/dev/host/app.yaml": "workers: 1\n" });
     const { code, report } = await json("compare", "dev", "prod");
     expect(code).toBe(0);
-    expect(report.settings).toEqual([{ target: "host", path: "/app.yaml/workers", from: 1, to: 2, why: "overlay" }]);
-    expect((await world.run(["compare", "dev", "prod"])).stdout).toContain("different on purpose");
+    const where = { from: "environments/dev/host/app.yaml:1:10", to: "environments/base/host/app.yaml:2:10" };
+    expect(report.settings).toEqual([
+      { target: "host", path: "/app.yaml/workers", from: 1, to: 2, why: "overlay", where },
+    ]);
+    const shown = await world.run(["compare", "dev", "prod"]);
+    expect(shown.stdout).toMatch(/Different on purpose[^]*workers +1 +2 +environments\/dev\/host\/app\.yaml:1:10, /);
+    expect((await world.run(["compare", "dev", "prod", "-o", "markdown"])).stdout).toContain("| host | /app.yaml/workers |");
     expect((await world.run(["compare", "dev", "prdo"])).stderr).toContain('did you mean "prod"?');
   });
 

@@ -495,6 +495,14 @@ export function describeStore(world: StoreWorld): void {
         // One that failed before it was ever in sync is no run, and another ran in between all the same.
         await store.rollouts.save("prod", { rollout: "{}", failed: { ...failed, revision: "r3" }, events: [] });
         expect((await store.runs.list("prod", 9)).map(({ revision }) => revision)).toEqual(["r1"]);
+        const past = await store.runs.past("prod", 9);
+        expect(past.map(({ revision, failure }) => [revision, failure?.reason])).toEqual([
+          ...[
+            ["r3", "no answer"],
+            ["r2", "no answer"],
+          ],
+          ["r1", undefined],
+        ]);
         expect((await store.history.list({ limit: 9 })).map(({ type }) => type)).toEqual(["rollout-failed"]);
       });
     });

@@ -407,8 +407,14 @@ describe("comparing environments", () => {
     const report = await compareEnvironments.run(session, { from: "dev", to: "prod" }, context());
     expect(report.relation).toBe("ahead");
     expect(report.settings).toEqual([
-      { target: "host", path: "/app.yaml/a", from: 1, to: 0, promoted: 1, why: "promotion" },
-      { target: "host", path: "/app.yaml/only", from: null, to: "prod", why: "overlay" },
+      {
+        ...{ target: "host", path: "/app.yaml/a", from: 1, to: 0, promoted: 1, why: "promotion" },
+        where: { from: "environments/base/host/app.yaml:1:4", to: "environments/base/host/app.yaml:1:4" },
+      },
+      {
+        ...{ target: "host", path: "/app.yaml/only", from: null, to: "prod", why: "overlay" },
+        where: { to: "environments/prod/host/app.yaml:1:7" },
+      },
     ]);
   });
 });

@@ -342,12 +342,13 @@ export const shapes = {
   compare: z.strictObject({
     ...version,
     relation: z.enum(["held", "ahead", "conflicting", "unrelated"]),
-    from: z.strictObject({ name: z.string(), revision: revision.unwrap() }),
-    to: z.strictObject({ name: z.string(), revision: revision.unwrap() }),
+    from: z.strictObject({ name: z.string(), revision: revision.unwrap(), failedRevision }),
+    to: z.strictObject({ name: z.string(), revision: revision.unwrap(), failedRevision }),
     settings: z.array(
       z.strictObject({
         ...{ target: z.string(), path: pointer, from: z.json(), to: z.json(), promoted: z.json().optional() },
         ...{ why: z.enum(["promotion", "overlay"]), sensitive: z.literal(true).optional() },
+        where: z.strictObject({ from: z.string().optional(), to: z.string().optional() }),
       }),
     ),
   }),

@@ -1,4 +1,4 @@
-import { compareEnvironments, type CompareReport } from "../../operations/compare.js";
+import { compareEnvironments, type ComparedSetting, type CompareReport } from "../../operations/compare.js";
 import { show } from "../../reconcile/events.js";
 import { ask } from "../ask.js";
 import type { Globals } from "../globals.js";
@@ -9,11 +9,11 @@ import { table } from "../output/table.js";
 /** Two environments side by side. */
 export async function compare(from: string, to: string, globals: Globals): Promise<void> {
   const report = await ask(compareEnvironments, { from, to }, globals);
-  const head = ["TARGET", "SETTING", from.toUpperCase(), to.toUpperCase(), "PROMOTED", "WHY"];
   await print(globals.output, {
     data: report,
-    table: () => text(report, head),
-    markdown: () => markdownTable(head, rows(report)),
+    table: () => text(report),
+    markdown: () => markdown(report),
+    outputs: () => ({ relation: report.relation, changes: String(report.settings.filter(isPromoted).length) }),
   });
 }
 
@@ -24,18 +24,65 @@ const RELATIONS: Readonly<Record<CompareReport["relation"], string>> = {
   unrelated: "a promotion is not possible: the branches have no common history",
 };
 
-function text(report: CompareReport, head: readonly string[]): string {
-  const { from, to, relation, settings } = report;
-  const title = `${from.name} at ${from.revision.slice(0, 10)}, ${to.name} at ${to.revision.slice(0, 10)}: ${RELATIONS[relation]}\n`;
-  const all = rows(report);
-  if (settings.length === 0) return `${paint("bold", title)}  both say the same\n`;
-  return `${paint("bold", title)}${table({ head, rows: all, shrink: [3, 2, 4, 1] })}`;
+interface Part {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
 }
 
-function rows({ settings }: CompareReport): string[][] {
-  return settings.map(({ target, path, from, to, promoted, why }) => [
-    ...[target, path, show(from), show(to)],
-    promoted === undefined ? "" : show(promoted),
-    why === "overlay" ? "different on purpose" : "promotion",
-  ]);
+/** What a promotion would change first; then what is different on purpose, and the files that say so. */
+function parts({ from, to, settings }: CompareReport): readonly Part[] {
+  const sides = [from.name.toUpperCase(), to.name.toUpperCase()];
+  const both = ({ target, path, from: one, to: other }: ComparedSetting) => [target, path, show(one), show(other)];
+  return [
+    {
+      title: `A promotion from ${from.name} would change in ${to.name}:`,
+      head: ["TARGET", "SETTING", ...sides, `${to.name.toUpperCase()} THEN`],
+      rows: settings.filter(isPromoted).map((one) => [...both(one), show(one.promoted ?? null)]),
+    },
+    {
+      title: "Different on purpose; a promotion leaves it so:",
+      head: ["TARGET", "SETTING", ...sides, "SAID BY"],
+      rows: settings.filter((one) => !isPromoted(one)).map((one) => [...both(one), saidBy(one)]),
+    },
+  ].filter(({ rows }) => rows.length > 0);
+}
+
+function isPromoted({ why }: ComparedSetting): boolean {
+  return why === "promotion";
+}
+
+/** What both have from the same layer is none of the difference. */
+function saidBy({ where: { from = "", to = "" } }: ComparedSetting): string {
+  return [...new Set([from, to])].filter((place) => place !== "").join(", ");
+}
+
+function titleOf({ from, to, relation }: CompareReport): string {
+  return `${from.name} at ${from.revision.slice(0, 10)}, ${to.name} at ${to.revision.slice(0, 10)}: ${RELATIONS[relation]}`;
+}
+
+/** What an environment does not follow, though its branch is there. */
+function failures({ from, to }: CompareReport): readonly string[] {
+  return [from, to].flatMap(({ name, failedRevision }) => {
+    if (failedRevision === undefined) return [];
+    const { revision, reason } = failedRevision;
+    return [`${name} does not follow ${revision.slice(0, 10)}, the tip of its branch, which failed: ${reason}`];
+  });
+}
+
+function text(report: CompareReport): string {
+  const shown = parts(report).map(
+    ({ title, head, rows }) => `\n${paint("bold", title)}\n${table({ head, rows, shrink: [4, 3, 2, 1] })}`,
+  );
+  return [
+    `${paint("bold", titleOf(report))}\n`,
+    ...failures(report).map((line) => `${paint("red", "failed:")} ${line}\n`),
+    ...(shown.length === 0 ? ["both say the same\n"] : shown),
+  ].join("");
+}
+
+function markdown(report: CompareReport): string {
+  const shown = parts(report).map(({ title, head, rows }) => `${title}\n\n${markdownTable(head, rows)}`);
+  const lines = failures(report).map((line) => `- ${line}\n`);
+  return [`**${titleOf(report)}**\n`, ...lines, ...(shown.length === 0 ? ["Both say the same.\n"] : shown)].join("\n");
 }
