@@ -59,6 +59,22 @@ export async function fetchMirror(place: Place, signal: AbortSignal): Promise<vo
   });
 }
 
+/**
+ * Brings what one reference of the remote leads to, without a reference of the mirror's own: for housekeeping it is rubbish from
+ * then on, which git keeps for two weeks.
+ */
+export async function fetchOne(place: Place, ref: string, signal: AbortSignal): Promise<void> {
+  const flags = [
+    "--progress",
+    "--no-write-fetch-head",
+    "--no-recurse-submodules",
+    "--no-tags",
+    "--no-auto-maintenance",
+  ];
+  await place.renew(signal);
+  await git(place, ["fetch", ...flags, "--", place.remote.url, ref], signal);
+}
+
 /** Packs what many fetches have piled up, once in a while. A failure costs nothing but room until it is run again. */
 export async function housekeep(place: Place, signal: AbortSignal): Promise<void> {
   if (Math.random() > 0.01) return;

@@ -1,7 +1,7 @@
 import PQueue from "p-queue";
 import { git, GitExit, type Place } from "./command.js";
 import { explain, mayBeMirror, mayBeMirrorAtFetch } from "./failure.js";
-import { buildMirror, fetchMirror, housekeep, isMirror, listLocal, listRemote, type Refs } from "./fetch.js";
+import { buildMirror, fetchMirror, fetchOne, housekeep, isMirror, listLocal, listRemote, type Refs } from "./fetch.js";
 import { removeStaleLocks } from "./locks.js";
 import { type Move, push } from "./push.js";
 
@@ -14,6 +14,8 @@ export interface Mirror {
   readonly refs: Refs;
   /** One `ls-remote`, and a fetch where a reference moved. Calls run one after the other. Returns what it had before. */
   refresh(signal: AbortSignal): Promise<{ before: Refs; after: Refs }>;
+  /** Brings what a reference of the remote leads to, though no branch or tag does. Nothing refers to it afterwards. */
+  bring(ref: string, signal: AbortSignal): Promise<void>;
   /** A command that needs nothing but the mirror; it is run once more, on a new mirror, where it failed. */
   local<T>(command: (place: Place) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** Moves a branch of the remote to a commit that the mirror has, or removes it, and follows. @throws as `push` does */
@@ -88,6 +90,7 @@ export async function openMirror(place: Place, signal: AbortSignal): Promise<Mir
         await update(stop).catch(rethrow(place));
         return { before, after: state.refs };
       }),
+    bring: (ref, stop) => queue.add(() => fetchOne(place, ref, stop).catch(rethrow(place))),
     push: (move, stop) =>
       queue.add(async () => {
         await push(place, move, stop);

@@ -22,6 +22,10 @@ export async function resolveRevision(mirror: Mirror, revision: string, signal: 
   throw missing(mirror, revision);
 }
 
+export async function hasCommit(mirror: Mirror, commit: string, signal: AbortSignal): Promise<boolean> {
+  return (await commitOf(mirror, commit, signal)) !== undefined;
+}
+
 async function commitOf(mirror: Mirror, name: string, signal: AbortSignal): Promise<string | undefined> {
   return mirror.local(async (place) => {
     try {

@@ -10,7 +10,7 @@ import { type Lineage, lineageOf } from "./lineage.js";
 import { find } from "./links.js";
 import { openMirror, type Mirror } from "./mirror.js";
 import { parseRemote } from "./remote.js";
-import { branchesOf, resolveRevision } from "./revision.js";
+import { branchesOf, hasCommit, resolveRevision } from "./revision.js";
 import { verifySignature } from "./signature.js";
 import type { TreeEntry } from "./links.js";
 import { listTree, mayBeBehindLink, readFirst, readTree, wholeTree, type SourceFile } from "./tree.js";
@@ -61,6 +61,11 @@ export interface Source {
   tip(branch: string): string | undefined;
   /** The commit of a branch, a tag or an abbreviated commit id that the mirror has, or GIT_REVISION_MISSING. */
   resolve(revision: string): Promise<string>;
+  /**
+   * Brings a commit that no branch has into the mirror, from another reference of the remote, such as `refs/pull/7/head`; where it
+   * is there, nothing is asked. @throws GIT_REVISION_MISSING where the reference leads to another commit by now
+   */
+  bring(commit: string, ref: string, signal: AbortSignal): Promise<void>;
   /**
    * Equal ids mean equal content of those folders (relative to `path`), links that lead out of them included; so unchanged
    * ones need not be read. Undefined where the commit has none of them. To be compared, not to be given to git.
@@ -116,6 +121,14 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     },
     tip: (branch) => mirror.refs.get(`refs/heads/${branch}`),
     resolve: (revision) => resolveRevision(mirror, revision, closed.signal),
+    async bring(commit, ref, signal) {
+      if (await hasCommit(mirror, commit, signal)) return;
+      await mirror.bring(ref, signal);
+      if (await hasCommit(mirror, commit, signal)) return;
+      throw new TrueupError("GIT_REVISION_MISSING", `${ref} does not lead to ${commit.slice(0, 12)} any more`, {
+        hint: "Somebody pushed meanwhile. It is looked at again in the next pass.",
+      });
+    },
     treeId(commit, ...folders) {
       // A commit's content never changes: asked again in every idle cycle, it must not cost a process.
       const key = [commit, ...folders].join("\0");
