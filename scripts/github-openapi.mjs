@@ -21,7 +21,10 @@ const wanted = {
   [`${repository}/issues/{issue_number}`]: ["get", "patch"],
   [`${repository}/issues/{issue_number}/labels`]: ["put"],
   [`${repository}/issues/{issue_number}/comments`]: ["get", "post"],
+  [`${repository}/issues/comments/{comment_id}`]: ["patch"],
   [`${repository}/collaborators/{username}/permission`]: ["get"],
+  "/app": ["get"],
+  "/user": ["get"],
   "/orgs/{org}/teams/{team_slug}/members": ["get"],
   "/app/installations/{installation_id}/access_tokens": ["post"],
 };

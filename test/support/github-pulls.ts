@@ -24,8 +24,8 @@ interface Answer {
 interface Pull {
   readonly number: number;
   readonly state: string;
-  head: { readonly ref: string; sha: string };
-  readonly base: { readonly ref: string };
+  head: { readonly ref: string; sha: string; readonly repo: { readonly full_name: string } | null };
+  readonly base: { readonly ref: string; readonly repo: { readonly full_name: string } };
 }
 
 interface Known {
@@ -84,12 +84,17 @@ export function servedPulls({ folders, statuses }: Known): ServedPulls {
   };
 }
 
+/** As GitHub, it keeps `refs/pull/<number>/head` where the branch is; what a fork has is known by that alone. */
 function withHead<T extends Partial<Pull>>(folder: string, pull: T): T {
-  if (pull.head === undefined || pull.state !== "open") return pull;
+  const { number, head, base } = pull;
+  if (number === undefined || head === undefined || pull.state !== "open") return pull;
+  const kept = `refs/pull/${number}/head`;
+  const isFork = head.repo?.full_name !== base?.repo.full_name;
   try {
-    pull.head.sha = git(folder, "rev-parse", "--verify", `refs/heads/${pull.head.ref}`);
+    head.sha = git(folder, "rev-parse", "--verify", isFork ? kept : `refs/heads/${head.ref}`);
+    if (!isFork) git(folder, "update-ref", kept, head.sha);
   } catch {
-    // A fork's, or one that is gone.
+    // One that is gone.
   }
   return pull;
 }

@@ -16,6 +16,8 @@ interface RevisionRequest {
   readonly method: string;
   readonly address: URL;
   readonly body: string;
+  /** Who asks. */
+  readonly login: string;
 }
 
 interface Entry {
@@ -48,7 +50,7 @@ export function revisionsFake(hasCommit: (repository: string, commit: string) =>
   };
 
   return {
-    answer({ method, address, body }) {
+    answer({ method, address, body, login }) {
       const { pathname: path, searchParams: query } = address;
       const [, repository = "", rest = ""] = /^\/repos\/([^/]+\/[^/]+)\/(.*)$/.exec(path) ?? [];
       const given = (): Record<string, unknown> => JSON.parse(body) as Record<string, unknown>;
@@ -56,7 +58,10 @@ export function revisionsFake(hasCommit: (repository: string, commit: string) =>
       switch (`${method} ${[what, part].filter(Boolean).join(" ")}`) {
         case "POST statuses":
           if (!hasCommit(repository, one)) return refused(`No commit found for SHA: ${one}`);
-          return add(`${repository} ${one} status`, path, given());
+          return add(`${repository} ${one} status`, path, {
+            ...given(),
+            creator: { ...(example(method, path)["creator"] as object), login },
+          });
         case "GET commits statuses":
           return paged(list(`${repository} ${one} status`), address);
         // Not in the description of what Trueup asks: a continuous integration does.

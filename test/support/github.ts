@@ -43,8 +43,11 @@ export interface GitHubWorld {
 interface Fault {
   /** Of `METHOD path`. */
   readonly at: RegExp;
-  /** `lost`: done, and answered 502; `cut`: done, and the answer ends in the middle; `reset`: neither done nor answered. */
-  readonly how: "lost" | "cut" | "reset";
+  /**
+   * `lost`: done, and answered 502; `cut`: done, and the answer ends in the middle; `reset`: neither done nor answered; `refused`: not
+   * done, and answered 403.
+   */
+  readonly how: "lost" | "cut" | "reset" | "refused";
 }
 
 export const tokens = { bot: "test-token-bot", owner: "test-token-owner", stranger: "test-token-stranger" };
@@ -78,7 +81,7 @@ export async function githubWorld(): Promise<GitHubWorld> {
     const opening = method === "POST" && /^\/repos\/([^/]+\/[^/]+)\/pulls$/.exec(path)?.[1];
     const refused = opening ? await refusalOf(opening, request.body) : undefined;
     if (refused !== undefined) return { status: 422, data: { message: "Validation Failed", errors: [refused] } };
-    const fake = revisions.answer({ ...request, address: new URL(request.url, url) });
+    const fake = revisions.answer({ ...request, address: new URL(request.url, url), login: loginOf(request) });
     if (fake !== undefined) return fake;
     const given = await pulls.answer(request, (asked) => ask(addresses, asked));
     const { token } = given.data as { token?: string };
@@ -134,6 +137,10 @@ export async function githubWorld(): Promise<GitHubWorld> {
     const body = await textOf(incoming);
     const path = target.replace(/^\/api\/v3(?=\/)/, "");
     world.violations.push(...violationsOf({ method, url: path, body }));
+    if (fault?.how === "refused") {
+      send(outgoing, { status: 403, data: { message: "Resource not accessible by integration" } });
+      return;
+    }
     const canned = world.instead.shift();
     if (canned !== undefined) {
       const { status, headers: extra = {}, body: data = { message: "canned" } } = canned;
@@ -207,6 +214,7 @@ export async function githubWorld(): Promise<GitHubWorld> {
  */
 const KNOWN = [
   /permission: user must have required property 'role_name'$/,
+  /^GET \/app: owner must /,
   /labels\/N\/description must be string$/,
   // Of an App's own user, whose name has brackets in it: not percent-encoded.
   /(user|merged_by)\/\w*url must match format "uri"$/,

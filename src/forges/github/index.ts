@@ -4,11 +4,10 @@ import type { Forge, OpenRequest, PullRequest, PullRequestUpdate } from "../forg
 import { type GitHubOptions, openClient, webOf } from "./client.js";
 import { answerMark, commandsOf, type Repository } from "./commands.js";
 import { writeComment } from "./comment.js";
+import { conversationsOf } from "./conversations.js";
 import { explain, statusOf } from "./failure.js";
+import { isOwn, type Listed } from "./listed.js";
 import { revisionsOf } from "./revisions.js";
-
-/** A pull request as GitHub lists it, as far as we look. */
-type Listed = Awaited<ReturnType<Octokit["rest"]["pulls"]["list"]>>["data"][number];
 
 export async function openGitHub(options: GitHubOptions): Promise<Forge> {
   const octokit = await openClient(options);
@@ -26,6 +25,7 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
   const newest = newestOf(octokit, repository);
   const commands = commandsOf(octokit, repository);
   const revisions = revisionsOf(octokit, repository);
+  const conversations = conversationsOf(octokit, repository, options.identity);
   return {
     name: "github",
     historyOf: (branch, file) =>
@@ -51,6 +51,12 @@ export async function openGitHub(options: GitHubOptions): Promise<Forge> {
       status: (commit, status, signal) => asking(() => revisions.status(commit, status, signal), signal),
       merge: (number, commit, signal) => asking(() => revisions.merge(number, commit, signal), signal),
       deployment: (deployment, signal) => asking(() => revisions.deployment(deployment, signal), signal),
+    },
+    conversations: {
+      open: (signal) => asking(() => conversations.open(signal), signal),
+      mayWrite: (login, signal) => asking(() => conversations.mayWrite(login, signal), signal),
+      say: (number, comment, signal) => asking(() => conversations.say(number, comment, signal), signal),
+      told: (commit, context, signal) => asking(() => conversations.told(commit, context, signal), signal),
     },
   };
 }
@@ -80,13 +86,6 @@ function newestOf(octokit: Octokit, { owner, repo }: Repository) {
       throw error;
     }
   };
-}
-
-/** Whether the head branch is in the repository itself: GitHub lists forks of the same owner, too. */
-function isOwn({ head }: Listed, { owner, repo }: Repository): boolean {
-  // A fork that was deleted leaves null, which GitHub's description does not say.
-  const from = head.repo as Listed["head"]["repo"] | null;
-  return from?.full_name.toLowerCase() === `${owner}/${repo}`.toLowerCase();
 }
 
 function shown({ number, html_url, title, body }: Pick<Listed, "number" | "html_url" | "title" | "body">) {
