@@ -1,8 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { joined } from "../lib/signals.js";
 import { tendMemory, tendPromotions } from "../promotion/tend.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import type { Session } from "../reconcile/session.js";
+import { isOver, pause } from "./pause.js";
 
 /** Between two passes at least, in milliseconds: what is saved comes in bursts. */
 const BREATH = 500;
@@ -27,15 +26,4 @@ export async function runPromotions(session: Session): Promise<void> {
     await pause(BREATH, [stop]);
     await pause(session.config.interval, [stop, ...rung]);
   }
-}
-
-// A function: the compiler takes the signal's state for settled by the first look at it.
-function isOver(stop: AbortSignal): boolean {
-  return stop.aborted;
-}
-
-async function pause(milliseconds: number, until: readonly AbortSignal[]): Promise<void> {
-  const woken = joined(until);
-  await delay(milliseconds, undefined, { signal: woken.signal }).catch(() => undefined);
-  woken.release();
 }

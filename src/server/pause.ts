@@ -1,0 +1,14 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { joined } from "../lib/signals.js";
+
+/** Waits so long, or until one of the signals aborts. */
+export async function pause(milliseconds: number, until: readonly AbortSignal[]): Promise<void> {
+  const woken = joined(until);
+  await delay(milliseconds, undefined, { signal: woken.signal }).catch(() => undefined);
+  woken.release();
+}
+
+/** A function: the compiler takes the signal's state for settled by the first look at it. */
+export function isOver(stop: AbortSignal): boolean {
+  return stop.aborted;
+}
