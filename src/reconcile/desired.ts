@@ -49,7 +49,7 @@ export async function desiredState(session: Session, options: DesiredOptions): P
   return apartFromOthers(session, rendered);
 }
 
-type Rendering = Pick<RenderRequest, "environment" | "revision" | "snapshot" | "secret">;
+type Rendering = Pick<RenderRequest, "environment" | "revision" | "snapshot" | "secret" | "unjudged">;
 
 /** What an environment is by these files, whether or not git has them. Nothing of it is remembered. */
 export function renderWith(session: Session, request: Rendering): Promise<RenderedEnvironment> {

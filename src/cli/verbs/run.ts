@@ -7,6 +7,7 @@ import { asTrueupError } from "../../reconcile/pass.js";
 import { runController } from "../../reconcile/run.js";
 import { openSession } from "../../reconcile/session.js";
 import { serveControl } from "../../server/control.js";
+import { runPreviews } from "../../server/previews.js";
 import { runPromotions } from "../../server/promotions.js";
 import { runRollouts } from "../../server/rollouts.js";
 import { scheduleReports } from "../../server/scheduled-reports.js";
@@ -32,6 +33,7 @@ export async function run(globals: Globals): Promise<void> {
     await session.routes();
     const controller = runController(session);
     const delivery = runDelivery(session);
+    const previews = runPreviews(session);
     const promotions = runPromotions(session);
     const rollouts = runRollouts(session);
     const reports = scheduleReports(session);
@@ -55,7 +57,7 @@ export async function run(globals: Globals): Promise<void> {
     const reload = (): void => void reread();
     process.on("SIGHUP", reload);
     log.info({ event: "started", environments: [...config.environments.keys()] }, "the controller runs");
-    await Promise.all([controller.done, delivery, promotions, rollouts]);
+    await Promise.all([controller.done, delivery, previews, promotions, rollouts]);
     reports.stop();
     process.off("SIGHUP", reload);
     log.info({ event: "stopped" }, "the controller leaves");
