@@ -46,7 +46,6 @@ function readSides(format: Format, sides: FileSides): Sides | Extract<FileMerge,
 /** Undefined where that text cannot be made to say it. */
 function writtenOver(format: Format, { file, text }: { file: string; text: string }, value: Value): string | undefined {
   try {
-    if (equal(format.parse(text, { file }).value, value)) return text;
     const written = format.edit(text, [{ path: [], value }], { file });
     return equal(format.parse(written, { file }).value, value) ? written : undefined;
   } catch (error) {

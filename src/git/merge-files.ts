@@ -6,6 +6,9 @@ import { conflictOf, type ConflictedFile, type MergeConflict, type Merged } from
 import { listTree, readBlobs } from "./tree.js";
 import { treeWith, writeBlob } from "./write-tree.js";
 
+/** Beyond, in bytes, a file is left in conflict: it is read some six times, and nothing else runs meanwhile. */
+const MOST_BYTES = LIMITS.bytes / 8;
+
 export interface ConflictedMerge {
   /** What git wrote: with its marks in the files that are in conflict. */
   readonly tree: string;
@@ -78,7 +81,7 @@ async function readSides(
   const sizes = await git(place, ["cat-file", "--batch-check=%(objectname) %(objectsize)"], signal, { input });
   const small = sizes.split("\n").flatMap((line) => {
     const [id = "", size] = line.split(" ");
-    return id !== "" && Number(size) <= LIMITS.bytes ? [id] : [];
+    return id !== "" && Number(size) <= MOST_BYTES ? [id] : [];
   });
   return { blobs: await readBlobs(place, small, signal), lines };
 }

@@ -32,8 +32,8 @@ export async function conflictText(
   { conflicts, ...pair }: ConflictedPair & { readonly conflicts: readonly MergeConflict[] },
   signal: AbortSignal,
 ): Promise<string> {
-  const isSettled = conflicts.every(({ settings }) => settings === undefined);
-  const environments = isSettled ? [] : await rendered(session, pair, signal);
+  const isNamed = conflicts.some(({ settings }) => settings !== undefined);
+  const environments = isNamed ? await rendered(session, pair, signal) : [];
   const { path: top } = session.config.repository;
   const foreign = (name: string) => session.config.environments.has(name) && name !== pair.from && name !== pair.to;
   let left = MOST_SETTINGS;

@@ -92,6 +92,14 @@ describe("a merge in which lines are in conflict", () => {
     expect(asked).toEqual(["README.md", FILE]);
   });
 
+  it("leaves a file in conflict that is too large to be read so often", async () => {
+    const large = `${BASE}${"# filled up\n".repeat(50_000)}`;
+    await commit("prod", { [FILE]: large.replace("min: 1", "min: 2") });
+    await commit("dev", { [FILE]: large.replace("max: 10", "max: 20") });
+    expect((await merge()).conflicts).toMatchObject([{ path: FILE, kind: "contents" }]);
+    expect(asked).toEqual([]);
+  });
+
   it("says which side does not load", async () => {
     await commit("prod", { [FILE]: BASE.replace("min: 1", "min: 2") });
     await commit("dev", { [FILE]: BASE.replace("max: 10", "max: 20\n  max: 30") });
