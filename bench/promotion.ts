@@ -1,5 +1,5 @@
 import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +28,7 @@ export async function promotion(world: World): Promise<Section> {
   const folder = mkdtempSync(join(tmpdir(), "trueup-promotion-"));
   const stop = new AbortController();
   const { signal } = stop;
+  setMaxListeners(0, signal);
   try {
     const repository = join(folder, "environments.git");
     await makeHistory(repository);

@@ -1,6 +1,9 @@
 import { posix } from "node:path";
 import { TrueupError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
+import { batched } from "../lib/batched.js";
+import { oncePer } from "../lib/once-per.js";
+import { unlessAborted } from "../lib/shared.js";
 import { catFiles, git, type Place } from "./command.js";
 import { walk, type FoundFile, type Tree, type TreeEntry } from "./links.js";
 import { Broken } from "./mirror.js";
@@ -113,26 +116,38 @@ async function findFiles(
   return entries.filter(({ kind }) => kind !== "folder").map((entry) => ({ path: entry.path, entry }));
 }
 
-/** The content of each blob, from one `cat-file --batch`. @throws Broken where one is missing. */
+/** The content of each blob. @throws Broken where one is missing. */
 export async function readBlobs(
   place: Place,
   ids: readonly string[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Buffer>> {
+  const blob = blobsOf(place);
+  const read = Promise.all(
+    [...new Set(ids)].map(async (id) => {
+      const content = await blob(id);
+      if (content === undefined) throw new Broken(`${id} is no blob that can be read`);
+      return [id, content] as const;
+    }),
+  );
+  return new Map(await unlessAborted(read, signal));
+}
+
+/** One `cat-file --batch` at a time: who asks meanwhile, for files of whatever commit, shares the next. */
+const blobsOf = oncePer((place: Place) => batched((ids: readonly string[]) => catBlobs(place, ids)));
+
+async function catBlobs(place: Place, ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
   const blobs = new Map<string, Buffer>();
-  if (ids.length === 0) return blobs;
-  const output = await catFiles(place, [...new Set(ids)], signal);
-  let offset = 0;
-  while (offset < output.length) {
+  const output = await catFiles(place, ids, place.closed);
+  for (let offset = 0; offset < output.length;) {
     const end = output.indexOf(0x0a, offset);
+    if (end === -1) break;
     const [id = "", type, size] = output.toString("latin1", offset, end).split(" ");
-    if (type !== "blob") throw new Broken(`${id} is ${type ?? "unreadable"}`);
     const start = end + 1;
-    offset = start + Number(size) + 1;
-    if (offset > output.length) throw new Broken(`${id} is cut short`);
-    blobs.set(id, output.subarray(start, offset - 1));
+    // What is missing has no size, and no content.
+    offset = size === undefined ? start : start + Number(size) + 1;
+    if (type === "blob" && offset <= output.length) blobs.set(id, output.subarray(start, offset - 1));
   }
-  if (ids.some((id) => !blobs.has(id))) throw new Broken("git ended before the last object");
   return blobs;
 }
 

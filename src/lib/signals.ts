@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 export interface JoinedSignal {
   readonly signal: AbortSignal;
   /** To be called when the work is done. */
@@ -10,6 +12,8 @@ export interface JoinedSignal {
  */
 export function joined(sources: readonly AbortSignal[]): JoinedSignal {
   const own = new AbortController();
+  // Work that goes on side by side listens many times over: more than the ten from which Node suspects a leak.
+  setMaxListeners(0, own.signal);
   const forward = (): void => {
     own.abort(sources.find(({ aborted }) => aborted)?.reason);
   };

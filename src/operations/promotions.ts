@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { formatPlace } from "../core/errors.js";
+import { sideBySide } from "../lib/side-by-side.js";
 import { lookAtBackport } from "../promotion/backport-look.js";
 import { backportReport } from "../promotion/backport-text.js";
-import { hopsOf } from "../promotion/hops.js";
+import { HOPS_AT_ONCE, hopsOf } from "../promotion/hops.js";
 import { lookAtHop } from "../promotion/look.js";
 import { backportKey, loadPromotions } from "../promotion/promotion-desk.js";
+import type { Hop } from "../promotion/policy.js";
 import type { HopReport } from "../promotion/report.js";
 import { hopReport } from "../promotion/words.js";
 import { asTrueupError } from "../reconcile/pass.js";
@@ -30,28 +32,34 @@ export const promotions: Operation<Record<string, never>, PromotionsReport> = {
     const { hops, faults } = await hopsOf(session, branches, signal);
     const kept = await loadPromotions(session);
     const failed = new Map(faults);
-    const reports: HopReport[] = [];
-    const backports: HopReport[] = [];
-    for (const hop of hops) {
-      const known = kept.get(hop.to);
-      try {
-        const pass = { session, hop, branches, known, signal };
-        reports.push(hopReport(pass, await lookAtHop(pass), known));
-        if (hop.backport === undefined) continue;
-        const offered = kept.get(backportKey(hop.to));
-        const backport = { environment: hop.to, from: hop.from, into: hop.backport };
-        const look = await lookAtBackport({ ...backport, session, branches, known: offered, found: new Map(), signal });
-        const report = backportReport(backport, look, offered);
-        if (report !== undefined) backports.push(report);
-      } catch (error) {
-        signal.throwIfAborted();
-        failed.set(hop.to, asTrueupError(error));
-      }
-    }
+    /** What came of those that went well, in their order. */
+    const each = async <Result>(
+      some: readonly Hop[],
+      look: (hop: Hop) => Promise<Result>,
+    ): Promise<readonly Result[]> => {
+      const settled = await sideBySide(some, HOPS_AT_ONCE, look);
+      signal.throwIfAborted();
+      return settled.flatMap((one, index) => {
+        if (one.status === "fulfilled") return [one.value];
+        failed.set(some[index]?.to ?? "", asTrueupError(one.reason));
+        return [];
+      });
+    };
+    const reports = await each(hops, async (hop) => {
+      const pass = { session, hop, branches, known: kept.get(hop.to), signal };
+      return hopReport(pass, await lookAtHop(pass), pass.known);
+    });
+    const backports = await each(hops, async ({ from, to, backport: into }) => {
+      if (into === undefined) return undefined;
+      const offer = { environment: to, from, into };
+      const known = kept.get(backportKey(to));
+      const look = await lookAtBackport({ ...offer, session, branches, known, found: new Map(), signal });
+      return backportReport(offer, look, known);
+    });
     return {
       schemaVersion: 1,
       hops: reports,
-      backports,
+      backports: backports.flatMap((report) => report ?? []),
       faults: [...failed].map(([environment, error]) => ({
         environment,
         error: reportError(error, error.where === undefined ? undefined : formatPlace(error.where)),

@@ -1,11 +1,15 @@
 import { TrueupError } from "../core/errors.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import { tipOf } from "../reconcile/desired.js";
+import { sideBySide } from "../lib/side-by-side.js";
 import type { Session } from "../reconcile/session.js";
 import { contentOf } from "../render/environment.js";
 import { type Hop, readPromotionPolicy } from "./policy.js";
 
 const FILE = "policies/promotion.yaml";
+
+/** So many are looked at side by side: git's processes overlap with each other and with what is done here. */
+export const HOPS_AT_ONCE = 32;
 
 export interface Hops {
   /** In the order of trueup.yaml. */
@@ -27,15 +31,15 @@ export async function hopsOf(
   const names = [...session.config.environments.keys()];
   const faults = new Map<string, TrueupError>();
   const policies = new Map<string, readonly Hop[]>();
-  for (const name of names) {
-    try {
-      const policy = await hopsAt(session, tipOf(session, name, branches), signal);
-      if (policy !== undefined) policies.set(name, policy);
-    } catch (error) {
-      signal.throwIfAborted();
-      faults.set(name, asTrueupError(error));
-    }
-  }
+  const read = await sideBySide(names, HOPS_AT_ONCE, async (name) =>
+    hopsAt(session, tipOf(session, name, branches), signal),
+  );
+  signal.throwIfAborted();
+  names.forEach((name, index) => {
+    const policy = read[index];
+    if (policy?.status === "rejected") faults.set(name, asTrueupError(policy.reason));
+    else if (policy?.value !== undefined) policies.set(name, policy.value);
+  });
   const hops = names.flatMap((name) => {
     if (faults.has(name)) return [];
     const own = policies.get(name);

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -226,6 +227,44 @@ describe("promotion by policy", () => {
         error: { code: "POLICY_INVALID", where: expect.stringMatching(/^policies\/promotion.yaml:/) as string },
       },
     ]);
+  });
+});
+
+describe("hops side by side", () => {
+  const all = (signal: AbortSignal) => promotions.run(session, {}, { signal, progress: () => undefined });
+
+  it("one that cannot be judged says so, and holds no other back", async () => {
+    await pass();
+    await set("dev", { a: 1 });
+    await set("staging", { h: 3 });
+    const { rollouts } = await session.store();
+    await rollouts.save("dev", { rollout: "{", events: [] });
+    const { hops, faults } = await all(session.stop);
+    expect(hops.map(({ to }) => to)).toEqual(["prod"]);
+    expect(faults.map(({ environment }) => environment)).toEqual(["staging"]);
+  });
+
+  it("are all given up where that is asked for, and asked anew by whoever comes next", async () => {
+    await set("staging", { h: 3 });
+    await set("dev", { a: 1 });
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    let started = 0;
+    const abort = () => {
+      started += 1;
+      // After git was asked what moved, while it is asked about both hops.
+      if (started === 4) stop.abort(reason);
+    };
+    subscribe("child_process", abort);
+    try {
+      await expect(all(stop.signal)).rejects.toBe(reason);
+    } finally {
+      unsubscribe("child_process", abort);
+    }
+    expect(started).toBeGreaterThanOrEqual(4);
+    const { hops, faults } = await all(session.stop);
+    expect(faults).toEqual([]);
+    expect(hops.map(({ to }) => to)).toEqual(["staging", "prod"]);
   });
 });
 
