@@ -4,6 +4,7 @@ import { formatPointer, type Pointer } from "../core/pointer.js";
 import type { Value } from "../core/value.js";
 import { yaml } from "../formats/yaml.js";
 import { suggestion } from "../lib/suggest.js";
+import { faultOf } from "./fault.js";
 
 /** A YAML file of Trueup's own (trueup.yaml, environment.yaml, a policy), with the place of everything in it. */
 export interface CheckedFile {
@@ -32,7 +33,7 @@ function placeIn(file: string, position: (pointer: Pointer) => Position | undefi
       const found = position(formatPointer(path.slice(0, length).map(String)));
       if (found !== undefined) return { file, ...found };
     }
-    return { file };
+    return { file, line: 1, column: 1 };
   };
 }
 
@@ -44,18 +45,20 @@ export interface CheckOptions<T> {
   readonly value?: unknown;
   /** Keys that are known beside the schema's own, for the suggestion. */
   readonly alsoKnown?: readonly string[];
+  /** How it is written, for a fault that suggests no word. */
+  readonly hint?: string;
 }
 
 /** Holds a file, or a part of one, against a schema. The error names the first fault, its place, and the key that was probably meant. */
 export function check<T>(file: CheckedFile, options: CheckOptions<T>): T {
-  const { schema, code, at = [], alsoKnown = [] } = options;
-  const result = schema.safeParse("value" in options ? options.value : file.value);
+  const { schema, code, at = [], alsoKnown = [], hint } = options;
+  const result = schema.safeParse("value" in options ? options.value : file.value, { reportInput: true });
   if (result.success) return result.data;
   const { issues } = result.error;
   // A misspelt key is also a missing one: the first says more.
   const issue = issues.find(({ code: kind }) => kind === "unrecognized_keys") ?? issues[0];
   if (issue === undefined) throw new TrueupError(code, `${file.file} is not valid`);
-  throw issueError(issue, { file, schema, code, at, alsoKnown });
+  throw issueError(issue, { file, schema, code, at, alsoKnown, hint });
 }
 
 interface IssueContext {
@@ -64,6 +67,7 @@ interface IssueContext {
   readonly code: ErrorCode;
   readonly at: readonly (string | number)[];
   readonly alsoKnown: readonly string[];
+  readonly hint: string | undefined;
 }
 
 function issueError(issue: z.core.$ZodIssue, context: IssueContext): TrueupError {
@@ -77,28 +81,8 @@ function issueError(issue: z.core.$ZodIssue, context: IssueContext): TrueupError
       hint: suggestion(key, [...keysAt(schema, issue.path), ...(issue.path.length === 0 ? alsoKnown : [])]),
     });
   }
-  return new TrueupError(code, `${named} ${faultOf(issue)}`, { where: file.place(path) });
-}
-
-function faultOf(issue: z.core.$ZodIssue): string {
-  // The key's own schema says what is wrong with it.
-  if (issue.code === "invalid_key" && issue.issues[0] !== undefined) return faultOf(issue.issues[0]);
-  const message = issue.message.replace(/^Invalid (input|option|string): /, "");
-  const [, expected] = /^expected (\w+), received undefined$/.exec(message) ?? [];
-  if (expected !== undefined) return `is missing: expected ${article(expected)}`;
-  if (issue.code === "invalid_union" && issue.discriminator !== undefined) {
-    const options =
-      "options" in issue && Array.isArray(issue.options) ? `: expected ${issue.options.join(" or ")}` : "";
-    return `has no known \`${issue.discriminator}\`${options}`;
-  }
-  return `is not valid: ${message}`;
-}
-
-/** zod's names of types in words of a YAML file. */
-function article(type: string): string {
-  return (
-    { object: "a map", record: "a map", array: "a list", string: "a text", int: "a whole number" }[type] ?? `a ${type}`
-  );
+  const { text, hint = context.hint } = faultOf(issue);
+  return new TrueupError(code, `${named} ${text}`, { where: file.place(path), ...(hint !== undefined && { hint }) });
 }
 
 /** The keys that a strict schema knows at a path, looked up through optionals, defaults, records, lists and unions. */

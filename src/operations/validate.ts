@@ -1,6 +1,7 @@
 import { formatPlace, type TrueupError } from "../core/errors.js";
 import { child } from "../core/pointer.js";
 import { isMap, type Value } from "../core/value.js";
+import { hopsAt } from "../promotion/hops.js";
 import { apartFromOthers } from "../reconcile/apart.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { asTrueupError } from "../reconcile/pass.js";
@@ -57,6 +58,7 @@ export async function validateEnvironments(
     // A rule may speak of what did not render, or was not asked about.
     warnings: [
       ...new Set(whole.flatMap(({ warnings }) => warnings)),
+      ...new Set(rendered.flatMap(({ warnings = [] }) => warnings)),
       ...(faults || names.length < session.config.environments.size ? [] : silentRules(whole)),
     ],
   };
@@ -67,6 +69,7 @@ interface Rendered {
   readonly revision?: string;
   readonly environment?: RenderedEnvironment;
   readonly error?: ReportedError;
+  readonly warnings?: readonly string[];
 }
 
 async function renderOne(
@@ -77,10 +80,34 @@ async function renderOne(
   let revision: string | undefined;
   try {
     revision = tipOf(session, name, branches);
-    return { name, revision, environment: await desiredState(session, { environment: name, revision, signal }) };
+    const environment = await desiredState(session, { environment: name, revision, signal });
+    return { name, revision, environment, ...(await promotionFaults(session, revision, signal)) };
   } catch (error) {
     signal.throwIfAborted();
     return { name, ...(revision === undefined ? {} : { revision }), error: placed(asTrueupError(error)) };
+  }
+}
+
+/** Whether the branch's promotion policy can be read. One that names what trueup.yaml does not may be meant for another. */
+async function promotionFaults(
+  session: Session,
+  revision: string,
+  signal: AbortSignal,
+): Promise<Pick<Rendered, "error" | "warnings">> {
+  const known = session.config.environments;
+  try {
+    const hops = (await hopsAt(session, revision, signal)) ?? [];
+    const unknown = hops.flatMap(({ from, to, places }) => [
+      ...(known.has(from) ? [] : [{ name: from, where: places?.from }]),
+      ...(known.has(to) ? [] : [{ name: to, where: places?.to }]),
+    ]);
+    const warnings = unknown.map(({ name, where = { file: "policies/promotion.yaml" } }) => {
+      return `${formatPlace(where)}: the order names ${name}, which trueup.yaml does not`;
+    });
+    return { warnings };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { error: placed(asTrueupError(error)) };
   }
 }
 

@@ -46,24 +46,25 @@ export async function hopsOf(
     const candidates = own === undefined ? [...policies.values()] : [own];
     return candidates.flatMap((some) => some.filter(({ to }) => to === name)).slice(0, 1);
   });
-  for (const { from, to } of hops) {
-    const fault = faultOf(session, from, to);
+  for (const hop of hops) {
+    const { to } = hop;
+    const fault = faultOf(session, hop);
     if (fault !== undefined) faults.set(to, fault);
   }
   return { hops: hops.filter(({ to }) => !faults.has(to)), faults };
 }
 
-function faultOf({ config }: Session, from: string, to: string): TrueupError | undefined {
+function faultOf({ config }: Session, { from, to, places }: Hop): TrueupError | undefined {
   const [source, target] = [config.environments.get(from), config.environments.get(to)];
   if (source === undefined) {
     return new TrueupError("POLICY_INVALID", `${to} is promoted from ${from}, which trueup.yaml does not name`, {
-      where: { file: FILE },
+      where: places?.from ?? { file: FILE },
       hint: `give trueup.yaml the environment ${from}, or take it out of the order`,
     });
   }
   if (source.branch !== target?.branch) return undefined;
   return new TrueupError("CONFIG_INVALID", `${from} and ${to} follow the same branch: nothing can be promoted`, {
-    hint: "give each environment a branch of its own",
+    hint: `give each a \`branch\` of its own in trueup.yaml; on one branch, ${to} has every commit of ${from} at once`,
   });
 }
 

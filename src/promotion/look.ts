@@ -1,3 +1,4 @@
+import { formatPlace, type TrueupError } from "../core/errors.js";
 import { type JudgedGate, judged, together } from "../core/gate.js";
 import type { PullRequestState } from "../core/proposal.js";
 import { type PromotionStep, promotionStep } from "../core/promotion.js";
@@ -169,13 +170,18 @@ async function rendering(
     return { validation: validated(after, to), changes };
   } catch (error) {
     signal.throwIfAborted();
-    return { validation: { state: "failed", reason: asTrueupError(error).message } as const, changes: [] };
+    return { validation: { state: "failed", reason: faultText(asTrueupError(error)) } as const, changes: [] };
   }
+}
+
+/** With its place: who reads it on a forge has nothing else. */
+function faultText({ message, where }: TrueupError): string {
+  return where === undefined ? message : `${message} (${formatPlace(where)})`;
 }
 
 function validated({ targets }: RenderedEnvironment, to: string) {
   const [first, ...others] = targets.flatMap((target) =>
-    "error" in target ? [`${target.name}: ${target.error.message}`] : [],
+    "error" in target ? [`${target.name}: ${faultText(target.error)}`] : [],
   );
   if (first === undefined) return { state: "passed", reason: `${to} renders, and meets its policies` } as const;
   const more = others.length === 0 ? "" : ` (and ${others.length} more)`;

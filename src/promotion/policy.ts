@@ -1,16 +1,19 @@
 import { z } from "zod";
 import { check, type CheckedFile, parseChecked } from "../config/checked.js";
-import { TrueupError } from "../core/errors.js";
+import { type Place, TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
 import type { Gate } from "./gates/gate.js";
 import { gateKinds } from "./gates/registry.js";
 import { synced } from "./gates/synced.js";
 
+/** More is a slip, and each is asked in every pass. */
+const MOST_GATES = 100;
+
 const hopSchema = z.strictObject({
   /** Whether it goes by itself once all gates have passed. */
   auto: z.boolean().default(false),
   merge: z.enum(["direct", "pull-request"]).default("pull-request"),
-  gates: z.array(z.record(z.string(), z.unknown())).default([]),
+  gates: z.array(z.record(z.string(), z.unknown())).max(MOST_GATES).default([]),
 });
 
 const promotionSchema = z.strictObject({
@@ -20,6 +23,9 @@ const promotionSchema = z.strictObject({
   /** By the environment that is promoted into. */
   into: z.record(z.string(), hopSchema).default({}),
 });
+
+const EXAMPLE =
+  "it is written as `order: [dev, prod]`, and by environment `into: { prod: { auto: false, merge: pull-request, gates: [] } }`";
 
 /** One step of the order: what is promoted from one environment into the next, and on which conditions. */
 export interface Hop {
@@ -31,6 +37,8 @@ export interface Hop {
   readonly gates: readonly Gate[];
   /** The first environment of the order, to whose branch hotfixes are offered back; absent: they are not. */
   readonly backport?: string;
+  /** Where the order names them; absent: no policy does. */
+  readonly places?: { readonly from: Place; readonly to: Place };
 }
 
 /** Where no policy says anything: by a person, a pull request, and nothing in front of it but what always is. */
@@ -46,7 +54,7 @@ export interface PromotionPolicy {
 /** Reads `policies/promotion.yaml`. @throws TrueupError POLICY_INVALID with the place */
 export async function readPromotionPolicy(text: string, file: string): Promise<PromotionPolicy> {
   const source = parseChecked(text, file, "POLICY_INVALID");
-  const { order, into, backport } = check(source, { schema: promotionSchema, code: "POLICY_INVALID" });
+  const { order, into, backport } = check(source, { schema: promotionSchema, code: "POLICY_INVALID", hint: EXAMPLE });
   order.forEach((name, index) => {
     if (order.indexOf(name) === index) return;
     throw new TrueupError("POLICY_INVALID", `\`${name}\` stands twice in the order`, {
@@ -68,19 +76,20 @@ export async function readPromotionPolicy(text: string, file: string): Promise<P
     );
   }
   const hops = later.map(async (to, index): Promise<Hop> => {
-    const { auto, merge, gates } = hopSchema.parse(into[to] ?? {});
+    const { auto, merge, gates } = hopSchema.parse(Object.hasOwn(into, to) ? into[to] : {});
     const opened = await Promise.all(
       gates.map((spec, position) => openGate(spec, { source, path: ["into", to, "gates", position] })),
     );
     distinct(opened, { source, path: ["into", to, "gates"] });
-    const hop = { from: order[index] ?? "", to, auto, merge, gates: [synced, ...opened] };
+    const places = { from: source.place(["order", index]), to: source.place(["order", index + 1]) };
+    const hop = { from: order[index] ?? "", to, auto, merge, gates: [synced, ...opened], places };
     return backport && first !== undefined ? { ...hop, backport: first } : hop;
   });
   return { order, hops: await Promise.all(hops) };
 }
 
 /** It is written on the command line, and on a forge. */
-const gateName = z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "expected letters, digits, `-`, `_` and `.`");
+const gateName = z.string().regex(/^[A-Za-z0-9][\w.-]{0,63}$/, "expected at most 64 letters, digits, `-`, `_` and `.`");
 
 interface At {
   readonly source: CheckedFile;
@@ -105,12 +114,15 @@ async function openGate(spec: Readonly<Record<string, unknown>>, { source, path 
     });
   }
   const at = [...path, kind];
-  const checked = check(source, { schema: found.schema, code: "POLICY_INVALID", value: spec[kind], at });
+  const [code, hint] = ["POLICY_INVALID", `it is written as \`- ${found.example}\``] as const;
+  const checked = check(source, { schema: found.schema, code, value: spec[kind], at, hint });
   const gate = await found.open(checked, { source, path: at });
   if (spec.name === undefined) return gate;
-  const naming = { schema: gateName, code: "POLICY_INVALID", value: spec.name, at: [...path, "name"] } as const;
+  const naming = { schema: gateName, code, value: spec.name, at: [...path, "name"], hint: NAMED };
   return { ...gate, name: check(source, naming) };
 }
+
+const NAMED = "a gate is waived by it: `trueup promote … --waive NAME --because …`";
 
 /** What stands in front of every hop. */
 const ALWAYS: readonly string[] = [synced.name, "validation"];

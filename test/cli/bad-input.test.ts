@@ -353,6 +353,38 @@ describe("an environment or policy that is wrong fails the environment with its 
   });
 });
 
+describe("a promotion policy that is wrong", () => {
+  const policy = async (text: string) => {
+    await world.commit({ "policies/promotion.yaml": text });
+    const ran = await world.run(["validate", "-o", "json"]);
+    return { code: ran.code, report: answer("validate", ran.stdout) };
+  };
+
+  it("is an error of validate with its place, and stops nothing else", async () => {
+    const { code, report } = await policy(
+      "order: [dev, prod]\ninto: { prod: { gates: [ { soak: { for: soon } } ] } }\n",
+    );
+    expect(code).toBe(1);
+    hold(report.environments[0]?.error, {
+      files: {},
+      ...{
+        code: "POLICY_INVALID",
+        where: "policies/promotion.yaml:2:41",
+        says: "expected a duration",
+        hint: "- soak: {",
+      },
+    });
+    expect(report.environments[0]?.targets.every(({ error }) => error === undefined)).toBe(true);
+    expect((await world.run(["diff"])).code).toBe(0);
+  });
+
+  it("that names what trueup.yaml does not is a warning: it may be another's", async () => {
+    const { code, report } = await policy("order: [dev, prod]\n");
+    expect(code).toBe(0);
+    expect(report.warnings).toContain("policies/promotion.yaml:1:14: the order names prod, which trueup.yaml does not");
+  });
+});
+
 describe("a trueup.yaml that is wrong is refused with its place", () => {
   const SECRET = "hunter2-hunter2";
   it.each<[string, string, Omit<Fault, "files">]>([

@@ -48,7 +48,7 @@ describe("a case of a policy's tests", () => {
   it.each<[string, string | undefined, number, RegExp, RegExp | undefined]>([
     [`{ ${PROD}, kind: modified, desired: 1, live: 2, lvie: 3 }`, undefined, 3, /unknown key `lvie`/, /"live"/],
     [`{ ${PROD}, kind: modified, desired: 1, live: 2 }`, "{ severity: hgih }", 4, /expect.severity` .*"high"/, undefined],
-    [`{ ${PROD}, kind: modified, desired: 1, live: 2 }`, "nothing", 4, /`cases.0.expect` is not valid: expected object/, undefined],
+    [`{ ${PROD}, kind: modified, desired: 1, live: 2 }`, "nothing", 4, /`cases.0.expect` is not valid: expected a map, found a text/, undefined],
     [`{ ${PROD}, kind: modified, desired: 1, live: 2 }`, "{ severity: low, action: [heal] }", 4, /unknown key `action`/, /"actions"/],
     [`{ ${PROD}, kind: modifed, desired: 1, live: 2 }`, undefined, 3, /kind` is not valid/, undefined],
     [`{ ${PROD}, targetKind: mqt, kind: missing, desired: 1 }`, undefined, 3, /targetKind` is not valid.*"mqtt"/, undefined],

@@ -18,10 +18,16 @@ describe("policies/promotion.yaml", () => {
       "order: [dev, staging, prod]\ninto: { prod: { auto: true, merge: direct } }\n",
       FILE,
     );
-    expect(hops.map(({ gates, ...hop }) => [hop, gates.map(({ name }) => name)])).toEqual([
-      [{ from: "dev", to: "staging", auto: false, merge: "pull-request", backport: "dev" }, ["synced"]],
-      [{ from: "staging", to: "prod", auto: true, merge: "direct", backport: "dev" }, ["synced"]],
-    ]);
+    const [first, second] = hops.map(({ gates, ...hop }) => ({ ...hop, gates: gates.map(({ name }) => name) }));
+    const places = [9, 14, 23].map((column) => ({ file: FILE, line: 1, column }));
+    expect(first).toEqual({
+      ...{ from: "dev", to: "staging", auto: false, merge: "pull-request", backport: "dev", gates: ["synced"] },
+      places: { from: places[0], to: places[1] },
+    });
+    expect(second).toEqual({
+      ...{ from: "staging", to: "prod", auto: true, merge: "direct", backport: "dev", gates: ["synced"] },
+      places: { from: places[1], to: places[2] },
+    });
   });
 
   it.each([
@@ -64,13 +70,42 @@ describe("policies/promotion.yaml", () => {
       /cron|`x`/,
     ],
     ["order: [dev, prod]\ninto: { prod: { outo: true } }\n", "2:23", /unknown key `outo`/],
+    ["", "1:1", /`order` is missing: expected a list/],
+    ["- dev\n", "1:1", /expected a map, found a list/],
+    [
+      "\uFEFForder: [dev, prod]\r\ninto:\r\n  prod: { merge: drect }\r\n",
+      "3:18",
+      /expected "direct" or "pull-request"/,
+    ],
+    ["order: [dev, prod]\ninto: { prod: { gates: [ { freeze: [] } ] } }\n", "2:28", /at least 1 element/],
+    [
+      "order: [dev, prod]\ninto: { prod: { gates: [ { approvals: { count: 2, by: [ann, Ann] } } ] } }\n",
+      "2:48",
+      /2 cannot approve: `by` names 1/,
+    ],
+    [
+      "order: [dev, prod]\ninto: { prod: { gates: [ { approvals: { by: ['@ops'] } } ] } }\n",
+      "2:46",
+      /expected a login, or a team as @org\/team/,
+    ],
+    [
+      `order: [dev, prod]\ninto: { prod: { gates: [ ${"{ soak: { for: 1h } }, ".repeat(101)} ] } }\n`,
+      "2:17",
+      /at most 100 elements/,
+    ],
   ])("refuses %j at %s", async (text, place, message) => {
     const fault = await readPromotionPolicy(text, FILE).catch((error: unknown) => error);
     expect(fault).toMatchObject({ code: "POLICY_INVALID", message: expect.stringMatching(message) as string });
     expect(fault).toHaveProperty("where.file", FILE);
     const { line, column } = (fault as { where: { line: number; column: number } }).where;
     expect(`${line}:${column}`).toBe(place);
+    expect(fault).toHaveProperty("hint", expect.stringMatching(/./));
   });
+});
+
+it("takes names for names", async () => {
+  const { hops } = await readPromotionPolicy("order: [dev, constructor]\n", FILE);
+  expect(hops).toMatchObject([{ from: "dev", to: "constructor", auto: false }]);
 });
 
 describe("the name of a gate", () => {

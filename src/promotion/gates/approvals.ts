@@ -2,16 +2,26 @@ import { z } from "zod";
 import type { Approver } from "../../core/gate.js";
 import type { GateKind } from "./gate.js";
 
-const schema = z.strictObject({
-  count: z.int().min(1).default(1),
-  /** Logins, and `@org/team`; where left out, whoever may write to the repository. */
-  by: z.array(z.string().min(1)).min(1).optional(),
-});
+const personOrTeam = z.string().regex(/^([^@]|@[^/@]+\/[^/@]+$)/, "expected a login, or a team as @org/team");
+
+const schema = z
+  .strictObject({
+    count: z.int().min(1).default(1),
+    /** Logins, and `@org/team`; where left out, whoever may write to the repository. */
+    by: z.array(personOrTeam).min(1).optional(),
+  })
+  .superRefine(({ count, by = ["@any/team"] }, context) => {
+    const people = new Set(by.map((name) => name.toLowerCase())).size;
+    if (count <= people || by.some((name) => name.startsWith("@"))) return;
+    const message = `${count} cannot approve: \`by\` names ${people}`;
+    context.addIssue({ code: "custom", message, path: ["count"] });
+  });
 
 /** So many people approved this very revision: an approval of another one counts for nothing. */
 export const approvals: GateKind<z.output<typeof schema>> = {
   kind: "approvals",
   schema,
+  example: 'approvals: { count: 1, by: [ann, "@acme/ops"] }',
   open: ({ count, by }) => ({
     name: "approvals",
     async check(facts) {

@@ -7,6 +7,7 @@ const schema = z.array(z.string().min(1)).min(1);
 export const checks: GateKind<z.output<typeof schema>> = {
   kind: "checks",
   schema,
+  example: "checks: [build, lint]",
   open: (names) => ({
     name: "checks",
     async check(facts) {

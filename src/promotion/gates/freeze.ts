@@ -6,7 +6,9 @@ import type { GateKind } from "./gate.js";
 /** No freeze window of the environment that is to be reached is open. */
 export const freeze: GateKind<z.output<typeof freezeSchema>> = {
   kind: "freeze",
-  schema: freezeSchema,
+  // Without a window it would guard nothing.
+  schema: freezeSchema.min(1),
+  example: 'freeze: [ { cron: "0 18 * * 5", duration: 62h } ]',
   open(specs, { source, path }) {
     const guard = readFreeze(specs, source, path);
     return {

@@ -19,6 +19,8 @@ export interface Gate {
 export interface GateKind<Spec = unknown> {
   readonly kind: string;
   readonly schema: z.ZodType<Spec>;
+  /** As it is written, for who wrote it otherwise. */
+  readonly example: string;
   /** @throws TrueupError POLICY_INVALID with the place */
   open(spec: Spec, at: GatePlace): Promise<Gate> | Gate;
 }

@@ -8,6 +8,7 @@ const schema = z.array(z.string().min(1)).min(1);
 export const health: GateKind<z.output<typeof schema>> = {
   kind: "health",
   schema,
+  example: "health: [api]",
   open: (names) => ({
     name: "health",
     async check(facts) {

@@ -13,6 +13,7 @@ const schema = z.strictObject({
 export const soak: GateKind<z.output<typeof schema>> = {
   kind: "soak",
   schema,
+  example: "soak: { for: 24h, severity: medium }",
   open: ({ for: duration, severity }) => ({
     name: "soak",
     async check(facts) {

@@ -8,6 +8,7 @@ const schema = z.string().min(1);
 export const webhook: GateKind<z.output<typeof schema>> = {
   kind: "webhook",
   schema,
+  example: "webhook: change-board",
   open: (name) => ({
     name: "webhook",
     check: (facts) => facts.ask(name).catch(refusal),

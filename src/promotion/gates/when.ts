@@ -15,6 +15,7 @@ const VARIABLES = {
 export const when: GateKind<z.output<typeof schema>> = {
   kind: "when",
   schema,
+  example: "when: 'promotion.changes < 50'",
   async open(expression, { source, path }) {
     const condition = await compileCel({
       ...{ expression, variables: VARIABLES, where: source.place(path) },
