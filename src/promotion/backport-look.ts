@@ -3,6 +3,7 @@ import type { Forge, PullRequest } from "../forges/forge.js";
 import { tipOf } from "../reconcile/desired.js";
 import type { Session } from "../reconcile/session.js";
 import { conflictText } from "./conflict-text.js";
+import { hopMemory } from "./hop-memory.js";
 import { type Hotfixes, hotfixesOf } from "./hotfixes.js";
 import { backportBranch, backportKey, type KeptPromotion } from "./promotion-desk.js";
 
@@ -74,8 +75,11 @@ async function conflictTexts(
   { conflicting }: Hotfixes,
 ): Promise<ReadonlyMap<string, string>> {
   const texts = new Map<string, string>();
+  if (conflicting.length === 0) return texts;
+  const side = (name: string) => ({ name, commit: tipOf(session, name, branches) });
+  const sides = { from: side(environment), to: side(into), memory: hopMemory() };
   for (const { hotfix, conflicts } of conflicting) {
-    texts.set(hotfix.id, await conflictText(session, { from: environment, to: into, branches, conflicts }, signal));
+    texts.set(hotfix.id, await conflictText(session, { ...sides, conflicts }, signal));
   }
   return texts;
 }

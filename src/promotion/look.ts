@@ -88,11 +88,9 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   });
   const look = { tip, revision, wanted: isWanted, candidate, gates, changes, forge, pull, step };
   if (candidate.relation !== "conflicting") return look;
-  const { from, to } = hop;
-  return {
-    ...look,
-    conflicts: await conflictText(session, { from, to, branches, conflicts: candidate.conflicts }, signal),
-  };
+  const { conflicts } = candidate;
+  const sides = { from: { name: hop.from, commit: revision }, to: { name: hop.to, commit: tip } };
+  return { ...look, conflicts: await conflictText(session, { ...sides, conflicts }, signal) };
 }
 
 async function lookAtEnd(pass: HopPass): Promise<HopLook> {
