@@ -70,26 +70,60 @@ export function rolloutStep({ groups }: Rollout, { standing, healthy }: RolloutF
   return { step: "done" };
 }
 
-/** The targets on a way from one to itself, the first at both ends; undefined where nothing waits for itself. */
-export function circle({ dependsOn, groups }: Pick<Rollout, "dependsOn" | "groups">): readonly string[] | undefined {
-  const before = (target: string): readonly string[] => {
-    const own = groups.findIndex(({ targets }) => targets.includes(target));
-    // The group just before is enough: that one waits for those before it.
-    const previous = groups.slice(0, Math.max(own, 0)).findLast(({ targets }) => targets.length > 0);
-    return [...(dependsOn.get(target) ?? []), ...(previous?.targets ?? [])];
+/** Targets of groups, in the order in which they get a revision: those of a wave when those of the waves before have it. */
+export type Waves = readonly (readonly string[])[];
+
+/** The waves of a rollout in which nothing waits for itself. */
+export function wavesOf(rollout: Order): Waves {
+  const known = new Map<string, number>();
+  const waveOf = (target: string): number => {
+    const wave = known.get(target) ?? Math.max(0, ...before(target, rollout).map((other) => waveOf(other) + 1));
+    known.set(target, wave);
+    return wave;
   };
+  const waves: string[][] = [];
+  for (const target of rollout.groups.flatMap(({ targets }) => targets)) (waves[waveOf(target)] ??= []).push(target);
+  return waves;
+}
+
+/**
+ * What a target waits for before it is restored; undefined: it is its turn. What got the revision last goes back first: a switch
+ * is back before what it leads to is overwritten.
+ * @param isToCome whether a target may have something to be restored yet
+ */
+export function restoredAfter(
+  target: string,
+  waves: Waves,
+  isToCome: (target: string) => boolean,
+): string | undefined {
+  const own = waves.findIndex((wave) => wave.includes(target));
+  return own < 0 ? undefined : waves.slice(own + 1).flat().findLast(isToCome);
+}
+
+type Order = Pick<Rollout, "dependsOn" | "groups">;
+
+/** The targets that a target waits for itself; those wait for others. */
+function before(target: string, { dependsOn, groups }: Order): readonly string[] {
+  const own = groups.findIndex(({ targets }) => targets.includes(target));
+  // The group just before is enough: that one waits for those before it.
+  const previous = groups.slice(0, Math.max(own, 0)).findLast(({ targets }) => targets.length > 0);
+  return [...(dependsOn.get(target) ?? []), ...(previous?.targets ?? [])];
+}
+
+/** The targets on a way from one to itself, the first at both ends; undefined where nothing waits for itself. */
+export function circle(rollout: Order): readonly string[] | undefined {
   const clear = new Set<string>();
   const visit = (target: string, way: readonly string[]): readonly string[] | undefined => {
     if (way.includes(target)) return [...way.slice(way.indexOf(target)), target];
     if (clear.has(target)) return undefined;
-    for (const next of before(target)) {
+    for (const next of before(target, rollout)) {
       const found = visit(next, [...way, target]);
       if (found !== undefined) return found;
     }
     clear.add(target);
     return undefined;
   };
-  for (const target of dependsOn.keys()) {
+  for (const target of rollout.dependsOn.keys()) {
     const found = visit(target, []);
     if (found !== undefined) return found;
   }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /** Rings for everyone who listens at that moment; who comes later hears the next time only. */
 export interface Bell {
   ring(): void;
@@ -6,14 +8,21 @@ export interface Bell {
 }
 
 export function bell(): Bell {
-  let waiting = new AbortController();
+  let waiting = silent();
   return {
     ring() {
       waiting.abort();
-      waiting = new AbortController();
+      waiting = silent();
     },
     get next() {
       return waiting.signal;
     },
   };
+}
+
+function silent(): AbortController {
+  const controller = new AbortController();
+  // As many listen as there are environments: that is no leak.
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

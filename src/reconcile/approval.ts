@@ -59,6 +59,7 @@ export function planFor({ pass, target, seen, approval }: Planning, wishes: Wish
   const { guards } = environment.policy;
   return planOf(seen.judged, {
     ...{ wishes, guards, managed: seen.comparison.managed, exclusive: target.exclusive },
+    restoring: environment.failed !== undefined && environment.failed.revision !== environment.revision,
     freeze: () => guards.freeze(environment.name, Date.now()),
     approving: approving(pass, target, approval),
   });

@@ -87,6 +87,7 @@ async function inOrder(session: Session, pass: EnvironmentPass, { over, first }:
     const tended = await tend(session, pass);
     if (tended === "failed") {
       report = await overTargets(session, pass, over);
+      before = Infinity;
       continue;
     }
     const targets = report.targets.filter(isWaiting).map((target) => target.name);

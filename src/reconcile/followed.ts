@@ -21,8 +21,10 @@ export async function followedState(
   const { revision, failed } = await followedRevision(session, { environment, tip }, signal);
   const rendered = await desiredState(session, { environment, revision, signal });
   if (failed === undefined) return rendered;
-  // Who asked for the revision that failed asked for what stood before it, too.
-  return { ...rendered, failed, sync: revision === tip ? rendered.sync : "auto" };
+  if (revision === tip) return { ...rendered, failed };
+  // Who asked for the revision that failed asked for what stood before it, too. And what last applied has and the good one does
+  // not name was created since: it goes, whatever becomes of settings that git no longer names.
+  return { ...rendered, failed, sync: "auto", prune: true };
 }
 
 export interface Followed {

@@ -45,12 +45,26 @@ export interface PlanOptions {
   readonly managed: number;
   /** Whether the target is git's alone: settings that git does not name are git's to remove. */
   readonly exclusive: boolean;
+  /** Whether a revision failed, and what it changed is being restored: that is what is pending. */
+  readonly restoring: boolean;
   readonly approving: Approving;
 }
 
-/** What shall be written, of what was found. Pure. */
+/**
+ * What shall be written, of what was found. Pure.
+ *
+ * Guards keep production from what is new to it. What a failed revision changed is Trueup's own write of a while ago, and what it
+ * was before is known to be good: to wait for a person, or for Monday, with a revision that is known to be bad helps nobody.
+ *
+ * | guards | pending is restored | drift beside it | then                                                   |
+ * |--------|---------------------|-----------------|--------------------------------------------------------|
+ * | agree  | any                 | any             | all of it is written                                   |
+ * | refuse | no                  | any             | nothing is written                                     |
+ * | refuse | yes                 | no              | it is restored                                         |
+ * | refuse | yes                 | yes             | it is restored; the drift is refused by the next pass  |
+ */
 export function planOf(judged: readonly Judged[], options: PlanOptions): Plan {
-  const { wishes, guards, freeze, managed, exclusive, approving } = options;
+  const { wishes, guards, freeze, managed, exclusive, restoring, approving } = options;
   const planned = judged.filter((one) => wanted(one, { ...wishes, exclusive }));
   const findings = planned.map(({ finding }) => finding);
   if (planned.length === 0) return { findings, changes: [], hash: undefined, refusal: undefined };
@@ -61,7 +75,9 @@ export function planOf(judged: readonly Judged[], options: PlanOptions): Plan {
     blast: blastRefusal(findings, managed, guards.blastRadius),
     confirm: wishes.confirm,
   });
-  return { findings, changes: findings.map(changeOf), hash, refusal };
+  const restored = restoring && refusal !== undefined ? findings.filter(({ kind }) => kind === "pending") : [];
+  if (restored.length === 0) return { findings, changes: findings.map(changeOf), hash, refusal };
+  return { findings: restored, changes: restored.map(changeOf), hash: undefined, refusal: undefined };
 }
 
 function stateOf(hash: string | undefined, approved: string | undefined): ApprovalState {

@@ -1,4 +1,4 @@
-import { type RolloutFacts, type Standing, waitsFor } from "../core/rollout.js";
+import { restoredAfter, type RolloutFacts, type Standing, waitsFor, type Waves } from "../core/rollout.js";
 import { readJson, stringifyJson } from "../lib/json.js";
 import type { RenderedEnvironment } from "../render/rendered.js";
 import type { TargetRecord } from "../store/store.js";
@@ -16,6 +16,8 @@ export interface KeptRollout {
   readonly since?: string;
   /** Of one that failed; `at` is ISO 8601. */
   readonly failure?: { readonly reason: string; readonly at: string };
+  /** Of one that failed: in which order its targets got it. The revision that is restored may name another. */
+  readonly order?: Waves;
   /** The pull request that proposes to revert it. */
   readonly pull?: { readonly number: number; readonly commit: string };
 }
@@ -31,9 +33,9 @@ export function encodeRollout(kept: KeptRollout): string {
 }
 
 /** What is kept for the passes over an environment's targets; without asking the store where they need nothing of it. */
-export async function rolloutFor(session: Session, { name, rollout }: RenderedEnvironment) {
+export async function rolloutFor(session: Session, { name, rollout, failed }: RenderedEnvironment) {
   const isProbed = rollout?.groups.some(({ probes }) => probes.length > 0) === true;
-  return isProbed ? loadRollout(session, name) : undefined;
+  return isProbed || failed !== undefined ? loadRollout(session, name) : undefined;
 }
 
 export interface RolloutSources {
@@ -59,18 +61,38 @@ function standingOf(record: TargetRecord | undefined, revision: string): Standin
 
 /**
  * Holds back what is pending until it is the target's turn, and for good where the revision failed and none before it is known.
- * What a failed revision changed goes back at once, whatever the order. Drift is none of a rollout's business.
+ * What a failed revision changed goes back in the order that is the reverse of its own. Drift is none of a rollout's business.
  */
 export function waiting(target: string, sources: RolloutSources): Restraint | undefined {
-  const { failed, revision, rollout } = sources.environment;
+  const { kept, environment, records } = sources;
+  const { failed, revision, rollout, targets } = environment;
   if (failed?.revision === revision) {
     return pendingOnly(() => `the revision ${revision.slice(0, 10)} failed: ${failed.reason}`);
   }
-  if (failed !== undefined || rollout === undefined) return undefined;
+  if (failed !== undefined) {
+    // The branch may have been set back to one that failed long ago: nobody knows of an order then.
+    const order = kept?.revision === failed.revision ? (kept.order ?? []) : [];
+    const isNamed = (other: string): boolean => targets.some(({ name }) => name === other);
+    return pendingOnly(() => {
+      const other = restoredAfter(target, order, (one) => isNamed(one) && isToBeRestored(records.get(one), revision));
+      return other === undefined ? undefined : `waits for ${other}, which is restored first`;
+    });
+  }
+  if (rollout === undefined) return undefined;
   return pendingOnly(() => {
     const other = waitsFor(target, rollout, rolloutFacts(sources));
     return other === undefined ? undefined : `waits for ${other}`;
   });
+}
+
+/**
+ * Whether a target may have something of a failed revision yet, as the last pass left it. One that is away, or cannot be written,
+ * holds up no other: what can be restored is.
+ */
+function isToBeRestored(record: TargetRecord | undefined, revision: string): boolean {
+  const report = record === undefined ? undefined : decodeStatus(record.status)?.report;
+  if (report === undefined || report.state === "Unknown") return false;
+  return record?.revision !== revision || report.findings.some(({ restrained }) => restrained === "waiting");
 }
 
 function pendingOnly(say: () => string | undefined): Restraint {

@@ -114,7 +114,7 @@ export function runController(session: Session): Controller {
     const [environment = ""] = key.split("/", 1);
     const loop = targetLoop(session, {
       schedule: (pass, failing) => (failing ? doubtful : passes).add(pass),
-      synced: () => {
+      done: () => {
         for (const [other, one] of loops) if (other.startsWith(`${environment}/`)) one.wake();
       },
     });

@@ -10,7 +10,7 @@ import type { Session } from "./session.js";
 export interface TargetLoop {
   /** What git says now; asks for a pass. */
   update(environment: RenderedEnvironment, target: RenderedTarget): void;
-  /** Asks for a pass where the last one held something back until another target is in sync. */
+  /** Asks for a pass where the last one held something back until another target is done. */
   wake(): void;
   /** Resolves when the pass in hand is done. */
   stop(): Promise<void>;
@@ -19,8 +19,8 @@ export interface TargetLoop {
 export interface TargetLoopOptions {
   /** Runs a pass when there is room for one. `failing`: the last one could not look. */
   readonly schedule: (pass: () => Promise<void>, failing: boolean) => Promise<void>;
-  /** The target has come to be in sync at a revision: others may have waited for it. */
-  readonly synced: () => void;
+  /** The target has what a revision says, or is done with taking one back: others may have waited for it. */
+  readonly done: () => void;
 }
 
 /** The first pause after a pass that failed, and the longest, as a multiple of the interval. Each failure doubles it. */
@@ -31,14 +31,15 @@ const LONGEST_PAUSE = 5;
  * Keeps one target true, by itself: no target waits for another. A pass is asked for by the interval, by git and by the
  * target's own push; what asks during a pass gets one more after it. A target that fails is left alone for a while that grows.
  */
-export function targetLoop(session: Session, { schedule, synced }: TargetLoopOptions): TargetLoop {
+export function targetLoop(session: Session, { schedule, done }: TargetLoopOptions): TargetLoop {
   const stopped = new AbortController();
   const { signal, release } = joined([session.stop, stopped.signal]);
   let current: { environment: RenderedEnvironment; target: RenderedTarget } | undefined;
   let running: Promise<void> | undefined;
   let again = false;
   let isWaiting = false;
-  let syncedAt = "";
+  let isWoken = false;
+  let doneAt = "";
   let failures = 0;
   let notBefore = 0;
   let retry: NodeJS.Timeout | undefined;
@@ -58,9 +59,12 @@ export function targetLoop(session: Session, { schedule, synced }: TargetLoopOpt
       if (report.state === "Unknown") failed();
       else failures = 0;
       isWaiting = report.findings.some(({ restrained }) => restrained === "waiting");
-      const isNews = report.state === "Synced" && syncedAt !== environment.revision;
-      syncedAt = report.state === "Synced" ? environment.revision : "";
-      if (isNews && environment.rollout !== undefined) synced();
+      const { failed: restoring, revision, rollout: order } = environment;
+      // Others wait until it is in sync; where a revision is taken back, until it was looked at and waits for nobody.
+      const isDone = restoring === undefined ? report.state === "Synced" : !isWaiting;
+      const isNews = isDone && doneAt !== revision;
+      doneAt = isDone ? revision : "";
+      if (isNews && (order ?? restoring) !== undefined) done();
       if (!("error" in target) && report.state !== "Unknown") watch(environment.name, target);
     } catch (error) {
       if (left()) return;
@@ -85,10 +89,11 @@ export function targetLoop(session: Session, { schedule, synced }: TargetLoopOpt
     clearTimeout(retry);
     running = schedule(pass, failures > 0).finally(() => {
       running = undefined;
-      if (again) {
-        again = false;
-        request();
-      } else if (failures > 0) retryLater();
+      // Those that it waits for may have been done before it knew that it waits.
+      const isAsked = again || (isWoken && isWaiting);
+      again = isWoken = false;
+      if (isAsked) request();
+      else if (failures > 0) retryLater();
     });
   }
 
@@ -137,7 +142,8 @@ export function targetLoop(session: Session, { schedule, synced }: TargetLoopOpt
       if (performance.now() >= notBefore) request();
     },
     wake() {
-      if (isWaiting) request();
+      if (running !== undefined) isWoken = true;
+      else if (isWaiting) request();
     },
     async stop() {
       stopped.abort();

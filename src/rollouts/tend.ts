@@ -1,4 +1,4 @@
-import { type Rollout, rolloutStep, type RolloutGroup } from "../core/rollout.js";
+import { type Rollout, rolloutStep, type RolloutGroup, wavesOf } from "../core/rollout.js";
 import { untilCurrent } from "../reconcile/incidents.js";
 import { withLease } from "../reconcile/lease.js";
 import { encodeRollout, type KeptRollout, loadRollout, rolloutFacts } from "../reconcile/rollout.js";
@@ -84,11 +84,18 @@ async function advance(pass: RolloutPass, rollout: Rollout, begin: KeptRollout):
       await keep(pass, kept, { event: event(pass, "rollout-healthy", message) });
       continue;
     }
+    // What probes say of a branch that moved on meanwhile is said of another revision.
+    if (await isPast(pass)) return "soon";
     const since = kept.since ?? new Date().toISOString();
-    if (Date.now() - Date.parse(since) >= rollout.probeTimeout) return fail(pass, kept, ill);
+    if (Date.now() - Date.parse(since) >= rollout.probeTimeout) return fail(pass, rollout, { kept, reason: ill });
     await keep(pass, { ...kept, since });
     return "soon";
   }
+}
+
+async function isPast({ session, environment: { name, revision } }: RolloutPass): Promise<boolean> {
+  const { branch = name } = session.config.environments.get(name) ?? {};
+  return (await session.source()).tip(branch) !== revision;
 }
 
 function withoutClock({ revision, state, healthy }: KeptRollout): KeptRollout {
@@ -130,9 +137,13 @@ async function finish(pass: RolloutPass, { groups }: Rollout, kept: KeptRollout)
   );
 }
 
-async function fail(pass: RolloutPass, { revision, healthy }: KeptRollout, reason: string): Promise<Tended> {
+async function fail(
+  pass: RolloutPass,
+  rollout: Rollout,
+  { kept: { revision, healthy }, reason }: { kept: KeptRollout; reason: string },
+): Promise<Tended> {
   const failure = { reason, at: new Date().toISOString() };
-  const kept: KeptRollout = { revision, state: "failed", healthy, failure };
+  const kept: KeptRollout = { revision, state: "failed", healthy, failure, order: wavesOf(rollout) };
   const message = `the revision ${revision.slice(0, 10)} failed, and is not tried again: ${reason}`;
   const alert = { revision, reason };
   await keep(pass, kept, { alert, failed: alert, event: event(pass, "rollout-failed", message) });

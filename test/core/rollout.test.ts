@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { circle, type Rollout, rolloutStep, type Standing, waitsFor } from "../../src/core/rollout.js";
+import {
+  circle,
+  restoredAfter,
+  type Rollout,
+  rolloutStep,
+  type Standing,
+  waitsFor,
+  wavesOf,
+} from "../../src/core/rollout.js";
 import { tableIn } from "../support/tables.js";
 
 const rollout: Rollout = {
@@ -79,6 +87,20 @@ describe("a rollout", () => {
     expect(
       waitsFor("c", { ...rollout, groups: [] }, { standing: standings({ a: "behind" }), healthy: asked }),
     ).toBeUndefined();
+  });
+
+  it("goes in waves, and is taken back from the last of those that may have it", () => {
+    const waves = wavesOf(rollout);
+    expect(waves).toEqual([["a"], ["b"], ["c"]]);
+    const after = (target: string, toCome: readonly string[]) =>
+      restoredAfter(target, waves, (other) => toCome.includes(other));
+    expect(after("c", ["a", "b", "c"])).toBeUndefined();
+    expect(after("b", ["a", "b", "c"])).toBe("c");
+    expect(after("a", ["a", "b", "c"])).toBe("c");
+    expect(after("a", ["a", "b"])).toBe("b");
+    expect(after("a", ["a"])).toBeUndefined();
+    // One that was not in the rollout waits for nobody.
+    expect(after("d", ["a", "b", "c"])).toBeUndefined();
   });
 
   it("finds what would wait for itself, over groups, too", () => {
