@@ -90,9 +90,47 @@ async function goal(session: Session, { to, environment }: Args, tip: string, si
   if (commit === tip) {
     throw new TrueupError("USAGE", `${environment} is at ${to} already`, { hint: `trueup history ${environment}` });
   }
-  if (await isOn(commit)) return commit;
+  if (await isOn(commit)) {
+    await expectOwn(session, { environment, commit, tip, to }, signal);
+    return commit;
+  }
   throw new TrueupError("USAGE", `${to} is not on the branch of ${environment}`, {
     hint: `name a commit that its branch has; what another branch has is promoted: trueup promote`,
+  });
+}
+
+/** A branch longer than this is taken at a person's word. */
+const MOST_COMMITS = 1_000;
+
+interface Own {
+  readonly environment: string;
+  readonly commit: string;
+  readonly tip: string;
+  /** As the person wrote it. */
+  readonly to: string;
+}
+
+/**
+ * What was merged into the branch has the content of the branch that it came from: to go back to that would take away hotfixes
+ * that stood here before, unsaid.
+ */
+async function expectOwn(session: Session, { environment, commit, tip, to }: Own, signal: AbortSignal): Promise<void> {
+  const { lineage } = await session.source();
+  const later = await lineage.commits({ to: tip, from: commit, firstParent: true, limit: MOST_COMMITS }, signal);
+  if (later.length === MOST_COMMITS || later.at(-1)?.parents[0] === commit) return;
+  // A merge the wrong way round: it was the branch's own once.
+  const runs = await (await session.store()).runs.list(environment, MOST_COMMITS);
+  if (runs.some(({ revision }) => revision === commit)) return;
+  const merges = later.filter(({ parents }) => parents.length > 1).reverse();
+  let arrival: string | undefined;
+  for (const { id } of merges) {
+    arrival ??= (await lineage.base(commit, id, signal)) === commit ? id : undefined;
+  }
+  throw new TrueupError("USAGE", `${environment} never had the content of ${to} alone: it was merged in`, {
+    hint:
+      arrival === undefined || arrival === tip
+        ? `trueup history ${environment}`
+        : `go back to when it arrived: trueup rollback ${environment} --to ${arrival.slice(0, 10)}`,
   });
 }
 

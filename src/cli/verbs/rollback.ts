@@ -26,8 +26,8 @@ export async function rollback(environment: string, options: RollbackOptions, gl
   const report = await ask(operation, args, globals);
   await print(globals.output, {
     data: report,
-    table: () => `${paint("bold", sentence(report))}\n${table({ head: HEAD, rows: rows(report), shrink: [3, 2, 1] })}`,
-    markdown: () => markdownTable(HEAD, rows(report)),
+    table: () => `${paint("bold", sentence(report))}\n${changes(report)}`,
+    markdown: () => (report.changes.length === 0 ? SAME : markdownTable(HEAD, rows(report))),
   });
 }
 
@@ -36,6 +36,12 @@ function sentence({ environment, to, branch, commit, pullRequest }: RollbackRepo
   if (commit === null) return `would roll back ${goal}`;
   const where = pullRequest === undefined ? `the branch ${branch ?? ""}` : pullRequest.url;
   return `rolls back ${goal}: ${commit.slice(0, 10)} on ${where}`;
+}
+
+const SAME = "No setting is known to change.\n";
+
+function changes(report: RollbackReport): string {
+  return report.changes.length === 0 ? `  ${SAME}` : table({ head: HEAD, rows: rows(report), shrink: [3, 2, 1] });
 }
 
 function rows({ changes }: RollbackReport): string[][] {
