@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
-import { type Hops, hopsOf } from "../promotion/hops.js";
+import { faultOf, type Hops, hopsOf } from "../promotion/hops.js";
 import { type HopPass, lookAtHop } from "../promotion/look.js";
 import { bareHop, type Hop } from "../promotion/policy.js";
 import { loadPromotions } from "../promotion/promotion-desk.js";
@@ -40,7 +40,7 @@ export const promote: Operation<Args, PromoteReport> = {
   async run(session, args, { signal }) {
     for (const name of [args.from, args.to]) expectKnown(session, name);
     const branches = await refresh(session, signal);
-    const hop = chosen(await hopsOf(session, branches, signal), args);
+    const hop = chosen(session, await hopsOf(session, branches, signal), args);
     const known = (await loadPromotions(session)).get(hop.to);
     const revision = await revisionOf(session, args, tipOf(session, hop.from, branches), signal);
     const { by, merge, dryRun } = args;
@@ -62,10 +62,11 @@ function expectKnown({ config }: Session, name: string | undefined): void {
   throw new TrueupError("USAGE", `trueup.yaml names no environment \`${name}\``, { hint: suggestion(name, known) });
 }
 
-function chosen({ hops, faults }: Hops, { from, to }: Args): Hop {
+function chosen(session: Session, { hops, faults }: Hops, { from, to }: Args): Hop {
   if (to === undefined) {
     const next = hops.filter((hop) => hop.from === from);
     if (next[0] !== undefined && next.length === 1) return next[0];
+    if (next.length === 0 && hops.length > 0) throw noHop(`nothing is promoted from ${from}`, hops);
     throw new TrueupError("USAGE", `where is ${from} to be promoted to?`, {
       hint:
         next.length === 0
@@ -76,17 +77,24 @@ function chosen({ hops, faults }: Hops, { from, to }: Args): Hop {
   const fault = faults.get(to);
   if (fault !== undefined) throw fault;
   const hop = hops.find((one) => one.to === to);
-  if (hop === undefined && hops.length > 0) {
-    throw new TrueupError("USAGE", `nothing is promoted into ${to}`, {
-      where: { file: "policies/promotion.yaml" },
-      hint: `its order has: ${hops.map((one) => `${one.from} → ${one.to}`).join(", ")}`,
-    });
+  if (hop === undefined && hops.length > 0) throw noHop(`nothing is promoted into ${to}`, hops);
+  if (hop === undefined) {
+    const bare = bareHop(from, to);
+    const unfit = faultOf(session, bare);
+    if (unfit !== undefined) throw unfit;
+    return bare;
   }
-  if (hop === undefined) return bareHop(from, to);
   if (hop.from === from) return hop;
   throw new TrueupError("USAGE", `${to} is promoted from ${hop.from}, not from ${from}`, {
     where: { file: "policies/promotion.yaml" },
     hint: `trueup promote ${hop.from} ${to}`,
+  });
+}
+
+function noHop(message: string, hops: readonly Hop[]): TrueupError {
+  return new TrueupError("USAGE", message, {
+    where: { file: "policies/promotion.yaml" },
+    hint: `its order has: ${hops.map(({ from, to }) => `${from} → ${to}`).join(", ")}`,
   });
 }
 

@@ -54,7 +54,8 @@ export async function hopsOf(
   return { hops: hops.filter(({ to }) => !faults.has(to)), faults };
 }
 
-function faultOf({ config }: Session, { from, to, places }: Hop): TrueupError | undefined {
+/** Why the hop cannot be, whatever the policy says. */
+export function faultOf({ config }: Session, { from, to, places }: Hop): TrueupError | undefined {
   const [source, target] = [config.environments.get(from), config.environments.get(to)];
   if (source === undefined) {
     return new TrueupError("POLICY_INVALID", `${to} is promoted from ${from}, which trueup.yaml does not name`, {
@@ -63,6 +64,7 @@ function faultOf({ config }: Session, { from, to, places }: Hop): TrueupError | 
     });
   }
   if (source.branch !== target?.branch) return undefined;
+  if (from === to) return new TrueupError("USAGE", `${from} is promoted into another environment, not into itself`);
   return new TrueupError("CONFIG_INVALID", `${from} and ${to} follow the same branch: nothing can be promoted`, {
     hint: `give each a \`branch\` of its own in trueup.yaml; on one branch, ${to} has every commit of ${from} at once`,
   });

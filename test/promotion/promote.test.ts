@@ -80,12 +80,9 @@ function live(environment: string): string {
 
 const tip = (branch: string): Promise<string> => world.repository.git("rev-parse", branch);
 const context = () => ({ signal: session.stop, progress: () => undefined });
+const PLAIN = { from: "dev", dryRun: false, merge: false, approve: false, waive: [], by: "ann" };
 const ask = (args: Partial<Parameters<typeof promote.run>[1]>) =>
-  promote.run(
-    session,
-    { from: "dev", to: "staging", dryRun: false, merge: false, approve: false, waive: [], by: "ann", ...args },
-    context(),
-  );
+  promote.run(session, { ...PLAIN, to: "staging", ...args }, context());
 const back = (args: Partial<Parameters<typeof rollback.run>[1]>) =>
   rollback.run(session, { environment: "prod", pullRequest: false, dryRun: false, by: "ann", ...args }, context());
 const happened = async (environment: string, prefix = "promot"): Promise<string[]> =>
@@ -303,6 +300,23 @@ describe("rolling back", () => {
     expect((await cycle(session, "prod")).state).toBe("Synced");
   });
 
+  it("goes to where a promoted revision arrived, not to the content of the branch that it came from", async () => {
+    await pass();
+    await world.commit({ "environments/prod/host/app.yaml": "only: prod\nfast: true\n" }, { branch: "prod" });
+    const promoted = await set("dev", { a: 1 });
+    await pass();
+    await pass();
+    const arrival = await tip("prod");
+    await set("prod", { a: 1, b: 1 });
+    await expect(back({ to: promoted })).rejects.toMatchObject({
+      message: `prod never had the content of ${promoted} alone: it was merged in`,
+      hint: `go back to when it arrived: trueup rollback prod --to ${arrival.slice(0, 10)}`,
+    });
+    expect(await back({ to: arrival.slice(0, 10) })).toMatchObject({
+      changes: [{ path: "/app.yaml/b", before: 1, after: 0 }],
+    });
+  });
+
   it("refuses a commit that the branch does not have, and asks which where none is known", async () => {
     const foreign = await set("dev", { a: 1 });
     await expect(back({ to: foreign })).rejects.toMatchObject({ code: "USAGE", message: /not on the branch of prod/ });
@@ -437,6 +451,25 @@ describe("promotion by a person", () => {
     });
     await expect(ask({ from: "dv" })).rejects.toMatchObject({ hint: 'did you mean "dev"?' });
     await expect(ask({ from: "dev", to: "prod" })).rejects.toMatchObject({ hint: "trueup promote staging prod" });
+    const order = { message: "nothing is promoted from prod", hint: "its order has: dev → staging, staging → prod" };
+    await expect(promote.run(session, { ...PLAIN, from: "prod" }, context())).rejects.toMatchObject(order);
+  });
+
+  it("says why nothing can travel between environments of one branch, or into itself, with a policy or without", async () => {
+    await session.close();
+    const store = await server?.newDatabase();
+    const branches = { staging: "dev", prod: "prod" };
+    const forge = { kind: "local" };
+    world.configure({ environments: ENVIRONMENTS, branches, forge, ...(store === undefined ? {} : { store }) });
+    session = world.open();
+    const same = { code: "CONFIG_INVALID", message: "dev and staging follow the same branch: nothing can be promoted" };
+    await expect(ask({})).rejects.toMatchObject(same);
+    expect((await promotions.run(session, {}, context())).faults).toMatchObject([
+      { environment: "staging", error: same },
+    ]);
+    for (const branch of ["dev", "prod"]) await world.commit({ "policies/promotion.yaml": null }, { branch });
+    await expect(ask({})).rejects.toMatchObject(same);
+    await expect(ask({ from: "dev", to: "dev" })).rejects.toMatchObject({ message: /not into itself/ });
   });
 });
 
