@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -122,10 +123,20 @@ describe("a merge in which lines are in conflict", () => {
 });
 
 describe("a merge in which no lines are in conflict", () => {
-  it("asks nobody", async () => {
+  it("asks nobody, and is one process", async () => {
     await commit("prod", { [FILE]: BASE.replace("min: 1", "min: 2") });
     await commit("dev", { [FILE]: BASE.replace("info", "debug") });
-    expect(await merge()).toMatchObject({ conflicts: [], bySetting: [] });
+    const { branches } = await source.refresh(never);
+    let started = 0;
+    const count = () => (started += 1);
+    subscribe("child_process", count);
+    try {
+      const sides = { ours: branches.get("prod") ?? "", theirs: branches.get("dev") ?? "" };
+      expect(await source.lineage.merge(sides, never)).toMatchObject({ conflicts: [], bySetting: [] });
+    } finally {
+      unsubscribe("child_process", count);
+    }
+    expect(started).toBe(1);
     expect(asked).toEqual([]);
   });
 });
