@@ -91,7 +91,6 @@ export interface ConversationForge {
 
 export interface OpenPullRequest {
   readonly number: number;
-  readonly author: string;
   /** The branch that it is to be merged into. */
   readonly base: string;
   /** The commit that it brings now. */
@@ -100,6 +99,8 @@ export interface OpenPullRequest {
   readonly ref: string;
   /** Its branch, where that is in the repository itself; absent: it is of a fork, where others may write. */
   readonly branch?: string;
+  /** Whose fork it is; absent where that is gone. */
+  readonly forkedBy?: string;
 }
 
 export interface OwnComment {

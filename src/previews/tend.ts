@@ -114,8 +114,11 @@ async function isStanding(tending: Tending, { relation, taken }: Told): Promise<
  */
 async function isTrusted(tending: Tending): Promise<boolean> {
   const { conversations, pull, signal } = tending;
-  if (pull.branch !== undefined) return true;
-  return (await conversations.mayWrite(pull.author, signal)) || (await isApproved(tending));
+  const { branch, forkedBy } = pull;
+  if (branch !== undefined) return true;
+  // Not who opened it: whose fork it is decides what is pushed there.
+  if (forkedBy !== undefined && (await conversations.mayWrite(forkedBy, signal))) return true;
+  return isApproved(tending);
 }
 
 async function isApproved({ forge, pull, signal }: Tending): Promise<boolean> {

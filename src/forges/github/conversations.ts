@@ -35,12 +35,12 @@ export function conversationsOf(octokit: Octokit, repository: Repository, identi
 }
 
 function shown(pull: Listed, repository: Repository): OpenPullRequest {
-  const { number, user, base, head } = pull;
+  const { number, base, head } = pull;
+  // A fork that was deleted leaves null, which GitHub's description does not say.
+  const from = head.repo as Listed["head"]["repo"] | null;
   return {
     ...{ number, base: base.ref, commit: head.sha, ref: `refs/pull/${number}/head` },
-    // GitHub's own name for what an account left that was deleted.
-    author: user?.login ?? "ghost",
-    ...(isOwn(pull, repository) ? { branch: head.ref } : {}),
+    ...(isOwn(pull, repository) ? { branch: head.ref } : from === null ? {} : { forkedBy: from.owner.login }),
   };
 }
 

@@ -139,6 +139,44 @@ describe("GitHub's published examples", () => {
     );
   });
 
+  it("are read: everybody's pull requests, a fork's by whose it is", async () => {
+    changes.set(PULLS, ([pull]: readonly { head: { repo: object } }[]) => [
+      pull,
+      { ...pull, number: 2, head: { ...pull?.head, repo: { ...pull?.head.repo, full_name: "hubot/Hello-World" } } },
+      { ...pull, number: 3, head: { ...pull?.head, repo: null } },
+    ]);
+    const known = { base: "master", commit: COMMIT };
+    expect(await forge.conversations?.open(signal)).toEqual([
+      { ...known, number: 1347, ref: "refs/pull/1347/head", branch: HEAD },
+      { ...known, number: 2, ref: "refs/pull/2/head", forkedBy: "octocat" },
+      { ...known, number: 3, ref: "refs/pull/3/head" },
+    ]);
+  });
+
+  it("are read: a comment of Trueup's own, and a status", async () => {
+    const said = { kind: "preview", text: "so", add: true };
+    const comments = `GET ${API}/issues/1347/comments`;
+    await forge.conversations?.say(1347, said, signal);
+    expect(asked.splice(0)).toEqual([`GET /user`, comments, `POST ${API}/issues/1347/comments`]);
+    // Octocat asks, by the example of a token's own user; hubot has copied the mark.
+    const body = "as before\n\n<!-- trueup:preview -->";
+    changes.set(comments, ([one]: readonly { user: object }[]) => [
+      { ...one, id: 5, body, user: { ...one?.user, login: "hubot" } },
+      { ...one, id: 7, body },
+    ]);
+    await forge.conversations?.say(1347, { ...said, add: false }, signal);
+    expect(asked.splice(0)).toEqual([comments, `PATCH ${API}/issues/comments/7`]);
+    await forge.conversations?.say(1347, { ...said, text: "as before" }, signal);
+    expect(asked.splice(0)).toEqual([comments]);
+    const context = "continuous-integration/jenkins";
+    const told = { context, state: "success", description: "Build has completed successfully" };
+    expect(await forge.conversations?.told(COMMIT, context, signal)).toEqual(told);
+    changes.set(`GET ${API}/commits/${COMMIT}/statuses`, ([one]: readonly { creator: object }[]) => [
+      { ...one, creator: { ...one?.creator, login: "hubot" } },
+    ]);
+    expect(await forge.conversations?.told(COMMIT, context, signal)).toBeUndefined();
+  });
+
   it("are read: a status that is put, a pull request that is merged", async () => {
     const status = { context: "trueup/prod", state: "success", description: "passed: synced" } as const;
     await forge.revisions?.status(COMMIT, status, signal);
