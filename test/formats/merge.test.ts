@@ -1,5 +1,12 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { applyEdits } from "../../src/core/edit.js";
+import { mergeSettings } from "../../src/core/three-way.js";
+import { equal, type Value } from "../../src/core/value.js";
+import { json } from "../../src/formats/json.js";
 import { mergeBySetting } from "../../src/formats/merge.js";
+import { yaml } from "../../src/formats/yaml.js";
+import { draws, drawEdit, tree, type Draw } from "./arbitrary.js";
 
 interface Texts {
   readonly base?: string;
@@ -104,4 +111,34 @@ describe("merging a file by its settings", () => {
     expect(merge("README.md", { base: "a", ours: "b", theirs: "c" })).toBeUndefined();
     expect(merge("x.patch.yaml", { base: "[1]", ours: "[2]", theirs: "[3]" })).toBeUndefined();
   });
+});
+
+/** The tree as somebody left it who changed some of it. */
+function changed(root: Value, edits: readonly Draw[]): Value {
+  return edits.reduce((at, draw) => applyEdits(at, [drawEdit(at, draw)]), root);
+}
+
+it.each([yaml, json])("$name: what is written says what was merged", (format) => {
+  const file = `app${format.extensions[0] ?? ""}`;
+  let texts = 0;
+  fc.assert(
+    fc.property(tree, draws, draws, (base, one, other) => {
+      const sides = { base, ours: changed(base, one), theirs: changed(base, other) };
+      const write = (value: Value) => format.edit("{}", [{ path: [], value }], { file });
+      const merged = mergeBySetting({
+        ...{ file, base: write(sides.base), ours: write(sides.ours), theirs: write(sides.theirs) },
+        lines: undefined,
+      });
+      const { value, conflicts } = mergeSettings(sides);
+      if (conflicts.length > 0) {
+        expect(merged).toHaveProperty("conflicts");
+        return;
+      }
+      if (merged === undefined || !("text" in merged)) throw new Error("there is no text");
+      expect(equal(format.parse(merged.text, { file }).value, value)).toBe(true);
+      texts += 1;
+    }),
+    { numRuns: 200 },
+  );
+  expect(texts).toBeGreaterThan(20);
 });
