@@ -32,7 +32,7 @@ export function renderedWithoutSecrets(session: Session, request: RenderingReque
   return rendered(session, request, (name) => Promise.resolve(`secret-${hash(`preview ${name}`)}`));
 }
 
-/** As it would be. Nothing of it is to be shown: a rule can be written so that its error quotes what it was given. */
+/** As it would be. What rules say of it is not to be shown: they can be written to tell a secret letter by letter. */
 export function renderedWithSecrets(
   session: Session,
   request: RenderingRequest,

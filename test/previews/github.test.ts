@@ -231,7 +231,7 @@ describe("previews on GitHub", () => {
     expect(await status(unmark)).toMatch(/^trueup\/validate success/);
     expect(unmarked).toContain("Mends prod/host, which does not load now.");
 
-    // Its rules would have quoted the secret.
+    // Its rules ask about the secret: that they are broken is said, and not which.
     const inBase = "environments/base/environment.yaml:2:3";
     expect(await status(quote)).toBe(
       `trueup/validate failure: prod/host: ${inBase}: its secrets, once they are filled in, break a rule or its schema`,
