@@ -8,8 +8,10 @@ export type Relation =
   | "ahead"
   /** Both sides changed the same. */
   | "conflicting"
-  /** There is nothing to begin from: a branch was made anew, or the revision is gone from its branch. */
-  | "unrelated";
+  /** There is nothing to begin from: a branch was made anew, or what it was brought from is gone. */
+  | "unrelated"
+  /** What a person did is in the way: to its branch, its pull request, or the branch that it comes from. */
+  | "hindered";
 
 /** What is remembered of a promotion between cycles. */
 export interface Promotion {
@@ -52,6 +54,7 @@ export type PromotionStep =
  * | yes    | held                | other, unknown      |                       | nothing  |                                                |
  * | yes    | conflicting         | any                 |                       | block    | a person merges, or back-ports                 |
  * | yes    | unrelated           | any                 |                       | block    |                                                |
+ * | yes    | hindered            | any                 |                       | block    | until that person decides                      |
  * | yes    | ahead               | any                 | direct, passed        | merge    |                                                |
  * | yes    | ahead               | any                 | direct, other         | wait     |                                                |
  * | yes    | ahead               | absent              | pull request          | open     | it shows the gates, whatever they say          |

@@ -35,7 +35,8 @@ export type Candidate =
       readonly conflicts: readonly MergeConflict[];
       readonly hotfixes: readonly Commit[];
     }
-  | { readonly relation: "unrelated" };
+  /** `lost`: what the branch was promoted from is not to be had any more. */
+  | { readonly relation: "unrelated"; readonly lost?: string };
 
 /** So many commits of a branch are looked through: beyond, its own history says nothing of what it holds. */
 export const MOST_COMMITS = 1_000;
@@ -57,8 +58,15 @@ export async function candidateOf(
   const foreign = new Set(ours.map(({ id }) => id));
   const held = heldRevision({ own, isInSource: (id) => !foreign.has(id), recorded });
   const base = held ?? ancestor;
-  const isHeld = base === revision || (base !== ancestor && (await lineage.base(base, revision, signal)) === revision);
-  if (isHeld) return { relation: "held", byContent: false };
+  if (base === revision) return { relation: "held", byContent: false };
+  if (base !== ancestor) {
+    const common = await lineage.base(base, revision, signal);
+    if (common === revision) return { relation: "held", byContent: false };
+    // The history was rewritten, and the mirror made anew since.
+    if (common === undefined && (await lineage.base(base, base, signal)) === undefined) {
+      return { relation: "unrelated", lost: base };
+    }
+  }
   const merged = await lineage.merge({ ours: tip, theirs: revision, ...(base === ancestor ? {} : { base }) }, signal);
   if (merged.conflicts.length > 0) {
     return { relation: "conflicting", conflicts: merged.conflicts, hotfixes: own.filter(isHotfix) };
@@ -91,9 +99,14 @@ export function firstLine(commits: readonly Commit[], tip: string): readonly Com
   const line: Commit[] = [];
   for (let at = byId.get(tip); at !== undefined; at = byId.get(at.parents[0] ?? "")) {
     const merged = at.parents.slice(1).flatMap((id) => [...(byId.get(id)?.trailers ?? [])]);
-    line.push({ ...at, trailers: new Map([...merged, ...at.trailers]) });
+    line.push({ ...at, trailers: new Map([...merged, ...at.trailers].filter(isMeant)) });
   }
   return line;
+}
+
+/** A message may say anything, and git would take a branch's name for a commit. */
+function isMeant([name, value]: readonly [string, string]): boolean {
+  return (name !== PROMOTED && name !== ROLLED_BACK) || /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(value);
 }
 
 /** What was changed on the branch itself: neither brought by a promotion nor a going back. */

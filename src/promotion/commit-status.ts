@@ -16,7 +16,7 @@ export async function dueStatus(pass: HopPass, look: HopLook): Promise<DueStatus
   const { session, hop, known } = pass;
   const commit = commitOf(pass, look);
   if (commit === undefined || (await session.forge())?.revisions === undefined) return undefined;
-  const isBlocked = look.candidate.relation !== "ahead";
+  const isBlocked = look.step === "block";
   const state = isBlocked ? "failure" : STATES[together(look.gates)];
   const description = isBlocked ? `blocked: ${reasonOf(hop, look)}` : summary(look.gates);
   const key = [commit, state, description].join("\n");
@@ -30,16 +30,10 @@ const STATES = { passed: "success", pending: "pending", failed: "failure" } as c
 function commitOf({ hop, branches }: HopPass, { candidate, wanted, step, revision, pull }: HopLook) {
   if (!wanted || step === "declined" || step === "nothing") return undefined;
   const head = branches.get(promotionBranch(hop.to));
-  switch (candidate.relation) {
-    case "held":
-      return undefined;
-    case "ahead":
-      return candidate.commit === revision || candidate.commit === head ? candidate.commit : undefined;
-    case "conflicting":
-    case "unrelated":
-      // What the open pull request brings passed at its time: nobody shall merge it on the strength of that.
-      return pull?.state === "open" ? head : undefined;
-  }
+  // What the open pull request brings passed at its time: nobody shall merge it on the strength of that.
+  if (step === "block") return pull?.state === "open" ? head : undefined;
+  if (candidate.relation !== "ahead") return undefined;
+  return candidate.commit === revision || candidate.commit === head ? candidate.commit : undefined;
 }
 
 /** Without what runs down: it changes as a gate changes. */

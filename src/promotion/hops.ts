@@ -40,11 +40,17 @@ export async function hopsOf(
     if (policy?.status === "rejected") faults.set(name, asTrueupError(policy.reason));
     else if (policy?.value !== undefined) policies.set(name, policy.value);
   });
+  const unread = new Map([...faults].filter(([, { code }]) => code !== "GIT_REVISION_MISSING"));
   const hops = names.flatMap((name) => {
     if (faults.has(name)) return [];
-    const own = policies.get(name);
-    const candidates = own === undefined ? [...policies.values()] : [own];
-    return candidates.flatMap((some) => some.filter(({ to }) => to === name)).slice(0, 1);
+    for (const one of policies.has(name) ? [name] : names) {
+      // It may be the one that guards it.
+      const fault = unread.get(one);
+      if (fault !== undefined) faults.set(name, fault);
+      const hop = fault === undefined ? policies.get(one)?.find(({ to }) => to === name) : undefined;
+      if (hop !== undefined || fault !== undefined) return hop ?? [];
+    }
+    return [];
   });
   for (const hop of hops) {
     const { to } = hop;

@@ -11,13 +11,13 @@ export function isQuiet(known: KeptPromotion | undefined, look: HopLook): boolea
   return known?.told === toldOf(look) && known.revision === look.revision;
 }
 
-function toldOf({ step, gates, candidate }: HopLook): string {
-  return [step, candidate.relation, tellingOf(gates)].join("\n");
+function toldOf({ step, gates, candidate, why }: HopLook): string {
+  return [step, why ?? candidate.relation, tellingOf(gates)].join("\n");
 }
 
 export function keptOf({ hop, known, wish, status = known?.status }: HopPass, look: HopLook): KeptPromotion {
   const { revision, tip, candidate } = look;
-  const isKnown = known?.revision === revision;
+  const isKnown = known?.revision === revision && known.from === hop.from;
   const wantedBy = wish?.by ?? (isKnown ? known.wantedBy : undefined);
   const now = new Date().toISOString();
   return {

@@ -1,6 +1,5 @@
 import { formatPlace, type TrueupError } from "../core/errors.js";
 import { type JudgedGate, judged, together } from "../core/gate.js";
-import type { PullRequestState } from "../core/proposal.js";
 import { type PromotionStep, promotionStep } from "../core/promotion.js";
 import type { Forge, PullRequest } from "../forges/forge.js";
 import { tipOf } from "../reconcile/desired.js";
@@ -17,6 +16,7 @@ import { hopsAt } from "./hops.js";
 import type { Hop } from "./policy.js";
 import { type KeptPromotion, promotionBranch } from "./promotion-desk.js";
 import type { Difference } from "./report.js";
+import { hasArrived, isTakenBack, standingOf, unsignedOf } from "./standing.js";
 
 /** A pass over one hop: what it works with. */
 export interface HopPass {
@@ -55,6 +55,10 @@ export interface HopLook {
   readonly forge: Forge | undefined;
   readonly pull: PullRequest | undefined;
   readonly step: PromotionStep;
+  /** What was under way is in the branch. */
+  readonly arrived: boolean;
+  /** See `Standing`. */
+  readonly why?: string;
   /** What both sides changed, where that is in conflict. */
   readonly conflicts?: string;
   /** Why neither git nor the forge let it be merged, though all gates have passed. */
@@ -66,7 +70,10 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   if (pass.over === true) return lookAtEnd(pass);
   const tip = tipOf(session, hop.to, branches);
   const newest = tipOf(session, hop.from, branches);
-  const asked = wish?.revision ?? (known?.wantedBy === undefined ? undefined : known.revision);
+  const isGone = await isTakenBack(pass, newest);
+  // Of another environment, where the order was changed since, nobody wanted it. A policy goes on with what is there.
+  const isVoid = known?.wantedBy === undefined || known.from !== hop.from || (isGone && hop.auto);
+  const asked = wish?.revision ?? (isVoid ? undefined : known.revision);
   const revision = asked ?? newest;
   const { promotions } = await session.store();
   const { lineage } = await session.source();
@@ -81,12 +88,20 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
   const auto = hop.auto || wish?.merge === true;
   // Nowhere to open one: a person asks for the merge itself.
   const direct = hop.merge === "direct" || forge === undefined;
-  const step = promotionStep({
-    ...{ wanted: isWanted ? revision : undefined, tip, relation: candidate.relation, known, auto },
-    ...{ merge: direct ? "direct" : "pull-request", pull: stateOf(pull, known) },
+  const isLost = isGone && asked === known?.revision;
+  const { why: by, ...standing } = await standingOf(pass, { revision, candidate, pull, newest, tip, direct, isLost });
+  const arrived = await hasArrived(pass, { candidate, revision, tip });
+  const next = promotionStep({
+    ...{ wanted: isWanted ? revision : undefined, tip, known, auto, ...standing },
+    merge: direct ? "direct" : "pull-request",
     gates: direct && hop.merge !== "direct" && !auto ? "pending" : together(gates),
   });
-  const look = { tip, revision, wanted: isWanted, candidate, gates, changes, forge, pull, step };
+  const unsigned = next === "merge" ? unsignedOf(pass, { candidate, revision }) : undefined;
+  const [step, why] = unsigned === undefined ? [next, by] : (["block", unsigned] as const);
+  const look = {
+    ...{ tip, revision, wanted: isWanted, candidate, gates, changes, forge, pull, step, arrived },
+    ...(isWanted && why !== undefined && { why }),
+  };
   if (candidate.relation !== "conflicting") return look;
   const { conflicts } = candidate;
   const sides = { from: { name: hop.from, commit: revision }, to: { name: hop.to, commit: tip } };
@@ -94,17 +109,17 @@ export async function lookAtHop(pass: HopPass): Promise<HopLook> {
 }
 
 async function lookAtEnd(pass: HopPass): Promise<HopLook> {
-  const { session, hop, branches, known } = pass;
-  const tip = tipOf(session, hop.to, branches);
+  const { session, known } = pass;
+  // Its branch may be gone with it.
+  const { onto: tip = "", revision = "" } = known ?? {};
   const candidate = { relation: "held", byContent: false } as const;
   const forge = await session.forge();
   const pull = await pullOf(pass, { forge, candidate });
   const step = promotionStep({
     ...{ wanted: undefined, tip, relation: candidate.relation, gates: "pending", merge: "pull-request", auto: false },
-    ...{ known, pull: stateOf(pull, known) },
+    ...{ known, pull: pull?.state === "open" ? "open" : "absent" },
   });
-  const revision = known?.revision ?? tip;
-  return { tip, revision, wanted: false, candidate, gates: [], changes: [], forge, pull, step };
+  return { tip, revision, wanted: false, candidate, gates: [], changes: [], forge, pull, step, arrived: false };
 }
 
 async function pullOf(
@@ -113,12 +128,6 @@ async function pullOf(
 ): Promise<PullRequest | undefined> {
   if (forge === undefined || candidate.relation === "unrelated") return undefined;
   return forge.find(promotionBranch(hop.to), signal);
-}
-
-/** A pull request of an earlier promotion was decided in its time. */
-function stateOf(pull: PullRequest | undefined, known: KeptPromotion | undefined): PullRequestState {
-  if (pull === undefined) return "absent";
-  return pull.state === "open" || pull.number === known?.pullRequest?.number ? pull.state : "absent";
 }
 
 interface Judging {

@@ -1,6 +1,5 @@
 import { TrueupError } from "../core/errors.js";
 import type { RevisionForge } from "../forges/forge.js";
-import { TRUEUP } from "../git/commit-tree.js";
 import { withLease } from "../reconcile/lease.js";
 import { dueStatus, putStatus } from "./commit-status.js";
 import { event, forget, isQuiet, keep, keptOf, numbered, promotedEvent } from "./keep.js";
@@ -106,7 +105,6 @@ async function propose(pass: HopPass, look: HopLook): Promise<void> {
   if (candidate.relation !== "ahead" || forge === undefined) return;
   const head = promotionBranch(hop.to);
   const at = branches.get(head);
-  if (at !== undefined && at !== candidate.commit) await expectOwn(pass, { head, at });
   const { lineage } = await session.source();
   if (at !== candidate.commit) {
     await lineage.move({ branch: head, to: candidate.commit, ...(at === undefined ? {} : { from: at }) }, signal);
@@ -124,28 +122,10 @@ async function propose(pass: HopPass, look: HopLook): Promise<void> {
   await keep(pass, { ...kept, pullRequest: numbered(opened) }, event(pass, "promotion-proposed", message));
 }
 
-/** Somebody who pushed to the branch of a promotion decides what it brings: nothing of theirs is overwritten. */
-async function expectOwn({ session, hop, known }: HopPass, { head, at }: { head: string; at: string }): Promise<void> {
-  if (known?.commit === at) return;
-  const { email } = await (await session.source()).describe(at);
-  if (email === TRUEUP.email) return;
-  throw new TrueupError("GIT_MOVED", `somebody pushed to ${head}: it is not overwritten`, {
-    hint: `merge or close its pull request, or remove the branch; ${hop.from} is promoted anew then`,
-  });
-}
-
 async function merge(pass: HopPass, look: HopLook): Promise<HopLook> {
   const { session, hop, branches, known, signal } = pass;
   const { candidate, tip, revision, forge, pull } = look;
   if (candidate.relation !== "ahead") return look;
-  if (session.config.repository.signers !== undefined && candidate.commit !== revision) {
-    throw new TrueupError("GIT_UNSIGNED", `${hop.to} follows signed commits only, and Trueup signs no merge`, {
-      hint: `merge ${revision.slice(0, 10)} into the branch of ${hop.to} yourself, and sign it`,
-    });
-  }
-  const head = promotionBranch(hop.to);
-  const at = branches.get(head);
-  if (pull?.state === "open" && at !== undefined && at !== candidate.commit) await expectOwn(pass, { head, at });
   const kept = { ...keptOf(pass, look), ...(known?.pullRequest && { pullRequest: known.pullRequest }) };
   await keep(pass, kept);
   const { lineage } = await session.source();
@@ -155,7 +135,8 @@ async function merge(pass: HopPass, look: HopLook): Promise<HopLook> {
   } catch (error) {
     const isProtected = error instanceof TrueupError && error.code === "PERMISSION_DENIED";
     if (!isProtected || pull?.state !== "open" || forge?.revisions === undefined) throw error;
-    return mergeOnForge(pass, look, { head: at, number: pull.number, revisions: forge.revisions });
+    const head = branches.get(promotionBranch(hop.to));
+    return mergeOnForge(pass, look, { head, number: pull.number, revisions: forge.revisions });
   }
   if (pull?.state === "open") await forge?.update(pull.number, { comment: MERGED, close: true, merged: true }, signal);
   const arrival = { commit: candidate.commit, revision };
@@ -208,9 +189,8 @@ async function tell(pass: HopPass, look: HopLook): Promise<void> {
 
 /** The promotion arrived, or is over without. */
 async function end(pass: HopPass, look: HopLook): Promise<void> {
-  const { known, over, signal } = pass;
-  const { candidate, forge, pull, revision, tip } = look;
-  const arrived = candidate.relation === "held" && known !== undefined && over !== true;
+  const { known, signal } = pass;
+  const { forge, pull, revision, tip, arrived } = look;
   if (pull?.state === "open") {
     if (known !== undefined) await keep(pass, { ...known, closing: true });
     await forge?.update(
@@ -219,7 +199,7 @@ async function end(pass: HopPass, look: HopLook): Promise<void> {
       signal,
     );
   }
-  if (!arrived) {
+  if (!arrived || known === undefined) {
     return forget(pass, undefined, event(pass, "promotion-over", "nothing is to be promoted any more"));
   }
   const commit = await arrivalOf(pass, look);

@@ -39,17 +39,20 @@ export async function tendPromotions(
   memory: TendMemory,
   signal: AbortSignal,
 ): Promise<readonly HopReport[]> {
-  const branches = await tipsOf(session);
+  const kept = await loadPromotions(session);
+  const branches = await tipsOf(session, kept);
   // Nothing was heard of git yet: that a branch is not there is no news.
   if (branches.size === 0) return [];
   const { hops, faults } = await hopsOf(session, branches, signal);
-  const kept = await loadPromotions(session);
   const ordered = new Set(hops.flatMap(({ from, to }) => [from, to]));
   for (const name of [...ordered].filter((one) => !faults.has(one)))
     await noteRun(session, memory, { name, branches, signal });
   for (const [name, fault] of faults) tellFault(session, memory, name, fault);
   const reports: HopReport[] = [];
-  const tended: readonly Tended[] = [...hops.map((hop) => ({ hop, over: false })), ...others(hops, kept, session)];
+  const tended: readonly Tended[] = [
+    ...hops.map((hop) => ({ hop, over: false })),
+    ...others({ hops, faults }, kept, session),
+  ];
   for (const { hop, over } of tended) {
     const known = kept.get(hop.to);
     if (!hop.auto && known === undefined) continue;
@@ -70,11 +73,18 @@ export async function tendPromotions(
   return reports;
 }
 
-/** The branches that promotion has to do with, as the mirror knows them. */
-async function tipsOf(session: Session): Promise<ReadonlyMap<string, string>> {
+/** The branches that promotion has to do with, as the mirror knows them: of environments that trueup.yaml no longer names, too. */
+async function tipsOf(
+  session: Session,
+  kept: ReadonlyMap<string, KeptPromotion>,
+): Promise<ReadonlyMap<string, string>> {
   const source = await session.source();
   const environments = [...session.config.environments.values()];
-  const names = environments.flatMap(({ name, branch }) => [branch, promotionBranch(name), backportBranch(name)]);
+  const own = [...environments.map(({ name }) => name), ...[...kept].flatMap(([to, { from }]) => [to, from])];
+  const names = [
+    ...environments.map(({ branch }) => branch),
+    ...[...new Set(own)].flatMap((name) => [promotionBranch(name), backportBranch(name)]),
+  ];
   return new Map(
     names.flatMap((name) => {
       const tip = source.tip(name);
@@ -95,7 +105,7 @@ async function tendBackports(
   memory: TendMemory,
   { hops: { hops, faults }, kept, signal }: Backporting,
 ): Promise<void> {
-  const branches = await tipsOf(session);
+  const branches = await tipsOf(session, kept);
   const offering = hops.flatMap(({ to, from, backport }) =>
     backport === undefined ? [] : [{ environment: to, from, into: backport }],
   );
@@ -124,16 +134,19 @@ interface Tended {
   readonly over: boolean;
 }
 
-/** Promotions under way into environments of which no order says anything: a person's goes on where no policy is at all; others end. */
+/**
+ * Promotions under way into environments of which no order says anything: a person's goes on where no policy is at all; others
+ * end. Where the order cannot be read, nothing is known against them.
+ */
 function others(
-  hops: readonly Hop[],
+  { hops, faults }: Hops,
   kept: ReadonlyMap<string, KeptPromotion>,
   { config: { environments } }: Session,
 ): readonly Tended[] {
   const names = new Set(hops.map(({ to }) => to));
   return [...kept].flatMap(([to, { from, wantedBy }]) => {
-    if (names.has(to) || !environments.has(to)) return [];
-    const goesOn = hops.length === 0 && wantedBy !== undefined && environments.has(from);
+    if (names.has(to) || faults.has(to) || to === backportKey(from)) return [];
+    const goesOn = hops.length === 0 && wantedBy !== undefined && environments.has(from) && environments.has(to);
     return [{ hop: bareHop(from, to), over: !goesOn }];
   });
 }

@@ -19,7 +19,7 @@ const MARKS: Readonly<Record<JudgedGate["state"], string>> = {
 };
 
 /** Title, body and labels of a promotion's pull request. Everything from outside stands in `<code>`. */
-export function promotionContent(hop: Hop, { revision, candidate, gates, changes }: HopLook): PullRequestContent {
+export function promotionContent(hop: Hop, { revision, candidate, gates, changes, why }: HopLook): PullRequestContent {
   const { commits, bySetting } = candidate.relation === "ahead" ? candidate : { commits: [], bySetting: [] };
   const rows = changes.slice(0, ROWS).map(({ target, path, before, after }) => {
     return `| ${[code(target), code(path), shown(before), shown(after)].join(" | ")} |`;
@@ -35,6 +35,7 @@ export function promotionContent(hop: Hop, { revision, candidate, gates, changes
         ? "Trueup merges it once all gates have passed. **Close** it to decline this revision."
         : "**Merge** it once all gates have passed, or **close** it to decline this revision.",
       "",
+      ...(why === undefined ? [] : [`**Blocked**: ${code(why)}`, ""]),
       "### Gates",
       "",
       "| gate | state | why |",

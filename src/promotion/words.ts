@@ -5,20 +5,24 @@ import type { KeptPromotion } from "./promotion-desk.js";
 import type { HopReport, PromotionState } from "./report.js";
 
 /** How a hop stands, in a word. */
-function stateOf({ step, candidate, wanted }: HopLook, over: boolean): PromotionState {
+function stateOf({ step, candidate, wanted, arrived }: HopLook, over: boolean): PromotionState {
   if (over) return "idle";
-  if (step === "merge" || (candidate.relation === "held" && (step === "forget" || step === "close"))) return "promoted";
+  if (step === "merge" || (arrived && (step === "forget" || step === "close"))) return "promoted";
   if (step === "block" || step === "declined") return step === "block" ? "blocked" : "declined";
   return wanted && candidate.relation === "ahead" ? "waiting" : "idle";
 }
 
 /** Why it stands so, as a sentence. */
 export function reasonOf(hop: Hop, look: HopLook): string {
-  const { candidate, gates, step, wanted, pull } = look;
+  const { candidate, gates, step, wanted, pull, why } = look;
+  if (why !== undefined) return why;
   switch (candidate.relation) {
     case "held":
       return `${hop.to} has all of it`;
     case "unrelated":
+      if (candidate.lost !== undefined) {
+        return `${hop.to} was promoted from ${candidate.lost.slice(0, 10)}, which is gone: merge ${hop.from} into it once by hand`;
+      }
       return `the branches of ${hop.from} and ${hop.to} have no common history: merge them once by hand`;
     case "conflicting": {
       const { conflicts = "the same" } = look;

@@ -22,7 +22,7 @@ const rows: readonly Row[] = readFileSync(new URL("../../src/core/promotion.ts",
   .map((line) => line.split("|").map((cell) => cell.trim()))
   .map(([, wanted = "", relation = "", pull = "", gates = "", step = ""]) => ({ wanted, relation, pull, gates, step }));
 
-const RELATIONS: readonly Relation[] = ["held", "ahead", "conflicting", "unrelated"];
+const RELATIONS: readonly Relation[] = ["held", "ahead", "conflicting", "unrelated", "hindered"];
 const PULLS: readonly PullRequestState[] = ["absent", "open", "merged", "closed"];
 const GATES = ["passed", "pending", "failed"] as const;
 
@@ -67,7 +67,7 @@ function inputsOf({ wanted, relation, pull, gates }: Row): readonly PromotionInp
 
 describe("what comes of a promotion", () => {
   it("the table has all its rows", () => {
-    expect(rows).toHaveLength(19);
+    expect(rows).toHaveLength(20);
   });
   it.each(rows)("wanted $wanted, $relation, pull request $pull, $gates: $step", (row) => {
     const inputs = inputsOf(row).filter(({ merge, relation, wanted }) =>

@@ -135,6 +135,15 @@ describe("bringing a revision into a branch", () => {
     expect(await promote()).toEqual({ relation: "held", byContent: true });
   });
 
+  it("says that what the branch was promoted from is gone, and believes no message that names no commit", async () => {
+    await commit("prod", { h: 9 }, "squashed\n\nTrueup-Promoted: dev");
+    await commit("dev", { a: 1 });
+    expect(await promote()).toMatchObject({ relation: "ahead" });
+    const lost = "1".repeat(40);
+    await commit("prod", { h: 8 }, `squashed\n\nTrueup-Promoted: ${lost}`);
+    expect(await promote()).toEqual({ relation: "unrelated", lost });
+  });
+
   it("brings all of a later revision after a roll-back, and says of the one that was taken back that it was", async () => {
     const good = await commit("dev", { a: 1 });
     await promoted();
