@@ -10,14 +10,17 @@ export interface Freeze {
 /** Whether an environment is frozen at an instant (milliseconds since 1970). */
 export type FreezeGuard = (environment: string, instant: number) => Freeze | undefined;
 
-/** Why a plan waits. */
-export function freezeRefusal(freeze: Freeze | undefined): string | undefined {
+/** Why a plan, or a promotion, waits. */
+export function freezeRefusal(
+  freeze: Freeze | undefined,
+  [one, many]: readonly [string, string] = ["written", "writes"],
+): string | undefined {
   if (freeze === undefined) return undefined;
   const { cause, until } = freeze;
   const why =
     cause.kind === "deny"
       ? `the freeze window \`${cause.cron}\` (${cause.timezone}) is open`
-      : "no window that allows writes is open";
+      : `no window that allows ${many} is open`;
   const end = until === undefined ? "no end is in sight" : `until ${until}`;
-  return `${why}: nothing is written, ${end}`;
+  return `${why}: nothing is ${one}, ${end}`;
 }

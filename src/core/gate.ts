@@ -7,6 +7,8 @@ export interface GateVerdict {
   readonly reason: string;
   /** Who let it through, where people do. */
   readonly by?: readonly string[];
+  /** What a person can do about it: a sentence with the command. */
+  readonly todo?: string;
 }
 
 /** One gate of a hop, judged. */
@@ -16,6 +18,7 @@ export interface JudgedGate {
   readonly reason: string;
   /** Who let it through: approved the revision, or waived the gate. */
   readonly by?: readonly string[];
+  readonly todo?: string;
   /** ISO 8601: since when it is in that state, where the promotion is under way. */
   readonly since?: string;
 }
@@ -27,9 +30,10 @@ export interface Waiver {
 }
 
 /** A waiver lets a gate through that has not passed by itself; one that has is only passed. */
-export function judged(name: string, { state, reason, by }: GateVerdict, waivers: readonly Waiver[]): JudgedGate {
+export function judged(name: string, verdict: GateVerdict, waivers: readonly Waiver[]): JudgedGate {
+  const { state, reason } = verdict;
   const waiver = state === "passed" ? undefined : waivers.find(({ gate }) => gate === name);
-  if (waiver === undefined) return { name, state, reason, ...(by !== undefined && { by }) };
+  if (waiver === undefined) return { name, ...verdict };
   return { name, state: "waived", reason: `${waiver.by} waived it: ${waiver.reason} (${reason})`, by: [waiver.by] };
 }
 

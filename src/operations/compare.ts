@@ -39,10 +39,10 @@ export interface ComparedSetting {
   /** What the second would have after a promotion. Absent where that changes nothing. */
   readonly promoted?: Value;
   /**
-   * `promotion`: a promotion makes both the same, or brings what only a promotion brings; `overlay`: different on purpose, a
-   * promotion leaves it so.
+   * `promotion`: a promotion changes it. `overlay`: different on purpose, at one and the same revision, too. `branch`: the branches
+   * say otherwise, and a promotion leaves it so: a hotfix, or what is in conflict.
    */
-  readonly why: "promotion" | "overlay";
+  readonly why: "promotion" | "overlay" | "branch";
   /** `file:line:column` that says so in each; absent where nothing does. */
   readonly where: { readonly from?: string; readonly to?: string };
   readonly sensitive?: true;
@@ -68,9 +68,10 @@ export const compareEnvironments: Operation<z.output<typeof argsSchema>, Compare
       (promoted === undefined ? [] : differences(second, promoted, hash)).map((one) => [keyOf(one), one]),
     );
     const apart = differences(first, second, hash);
+    const overlaid = await overlaidIn(session, { first, second }, signal);
     const known = new Set(apart.map(keyOf));
     const compared = (one: Difference, promotion: Difference | undefined): ComparedSetting =>
-      comparedSetting(one, promotion, { first, second });
+      comparedSetting(one, promotion, { first, second, overlaid });
     const settings = [
       ...apart.map((one) => compared(one, then.get(keyOf(one)))),
       // The same in both now, and no more after a promotion: a hotfix on one side that the other has, too.
@@ -101,6 +102,11 @@ function expectReady({ targets }: RenderedEnvironment): void {
   for (const target of targets) if ("error" in target) throw target.error;
 }
 
+interface Sides extends Pair {
+  /** What differs without regard to branches; undefined where that cannot be told. */
+  readonly overlaid: ReadonlySet<string> | undefined;
+}
+
 interface Pair {
   readonly first: RenderedEnvironment;
   readonly second: RenderedEnvironment;
@@ -125,16 +131,42 @@ async function promotedInto(session: Session, { first, second }: Pair, signal: A
   return { relation: candidate.relation, promoted };
 }
 
+/** What would differ if both were at the first's revision. */
+async function overlaidIn(
+  session: Session,
+  { first, second }: Pair,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | undefined> {
+  const { revision } = first;
+  try {
+    const source = await session.source();
+    const snapshot = await source.read(revision, ["environments", "policies"], signal);
+    const rendering = { environment: second.name, revision, snapshot };
+    const there = await renderWith(session, { ...rendering, secret: (name) => session.secret(second.name, name) });
+    expectReady(there);
+    return new Set(differences(first, there, session.hash()).map(keyOf));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof TrueupError)) throw error;
+    // The second's own folder came later.
+    return undefined;
+  }
+}
+
 function tipOfBranch({ revision, failed }: RenderedEnvironment): string {
   return failed?.revision ?? revision;
 }
 
-function comparedSetting(apart: Difference, then: Difference | undefined, { first, second }: Pair): ComparedSetting {
+function comparedSetting(
+  apart: Difference,
+  then: Difference | undefined,
+  { first, second, overlaid }: Sides,
+): ComparedSetting {
   const { target, path, before, after, sensitive } = apart;
   return {
     ...{ target, path, from: before, to: after },
     ...(then === undefined ? {} : { promoted: then.after }),
-    why: then === undefined ? "overlay" : "promotion",
+    why: then !== undefined ? "promotion" : overlaid?.has(keyOf(apart)) === false ? "branch" : "overlay",
     where: { ...placeIn(first, apart, "from"), ...placeIn(second, apart, "to") },
     ...(sensitive === undefined ? {} : { sensitive }),
   };

@@ -61,7 +61,12 @@ export function backportReport(
   return {
     ...{ from: environment, to: into, state, revision: newest.id, reason: backportReason(backport, look) },
     ...(known === undefined ? {} : { since: known.since }),
-    ...{ gates: [], changes: [], commits: commits.map(({ id, author, subject }) => ({ id, author, subject })) },
+    ...{
+      gates: [],
+      changes: [],
+      next: [],
+      commits: commits.map(({ id, author, subject }) => ({ id, author, subject })),
+    },
     ...(look.pull?.state === "open" && { pullRequest: { number: look.pull.number, url: look.pull.url } }),
   };
 }

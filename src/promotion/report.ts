@@ -25,6 +25,8 @@ export interface HopReport {
   readonly revision: string | null;
   /** A sentence for a person: what it waits for, why it is blocked. */
   readonly reason: string;
+  /** What a person can do now: sentences with the command. */
+  readonly next: readonly string[];
   /** ISO 8601: since when it is under way. */
   readonly since?: string;
   readonly wantedBy?: string;

@@ -1,5 +1,6 @@
-import type { JudgedGate } from "../core/gate.js";
+import { type JudgedGate, withSince } from "../core/gate.js";
 import type { HopLook, HopPass } from "./look.js";
+import { nextOf } from "./next.js";
 import type { Hop } from "./policy.js";
 import type { KeptPromotion } from "./promotion-desk.js";
 import type { HopReport, PromotionState } from "./report.js";
@@ -59,13 +60,15 @@ export function hopReport({ hop, over = false }: HopPass, look: HopLook, known: 
   const open = pull?.state === "open" ? { number: pull.number, url: pull.url } : known?.pullRequest;
   const isDone = step === "merge" || step === "close" || step === "forget" || step === "declined";
   const commits = candidate.relation === "ahead" ? candidate.commits.slice(0, MOST_COMMITS) : [];
+  const state = stateOf(look, over);
   return {
-    ...{ from: hop.from, to: hop.to, state: stateOf(look, over) },
-    revision: candidate.relation === "held" && !wanted ? null : revision,
+    ...{ from: hop.from, to: hop.to, state },
+    revision: candidate.relation === "held" && (!wanted || step === "nothing") ? null : revision,
     reason: over ? `nothing is promoted into ${hop.to} any more` : reasonOf(hop, look),
     ...(known === undefined ? {} : { since: known.since }),
     ...(known?.wantedBy === undefined ? {} : { wantedBy: known.wantedBy }),
-    gates,
+    gates: withSince(gates, known?.revision === revision ? (known.gates ?? []) : [], undefined),
+    next: over ? [] : nextOf(hop, look, state),
     commits: commits.map(({ id, author, subject }) => ({ id, author, subject })),
     changes,
     ...(candidate.relation === "ahead" && candidate.bySetting.length > 0

@@ -49,6 +49,7 @@ describe("promotion on the command line, one after the other", () => {
     const shown = await world.run(["promote", "dev", "prod", "--dry-run"]);
     expect(shown.stdout).toMatch(/^dev → prod [0-9a-f]{10}: waiting\n/);
     expect(shown.stdout).toMatch(/synced +pending +dev is not in sync/);
+    expect(shown.stdout).toMatch(/next: see what keeps dev: `trueup diff dev`\n/);
     expect(await world.run(["promote", "dev", "--dry-run", "--approve"])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("a dry run decides nothing") as string,
@@ -60,7 +61,16 @@ describe("promotion on the command line, one after the other", () => {
     const { code, report } = await json("promotions");
     expect(code).toBe(0);
     expect(report.hops).toMatchObject([{ from: "dev", to: "prod", state: "waiting" }]);
-    expect((await world.run(["promotions"])).stdout).toMatch(/dev +prod +[0-9a-f]{10} +waiting .*approvals pending/);
+    // What waits where, since when, on which gate, and what to do about it.
+    const shown = (await world.run(["promotions"])).stdout;
+    expect(shown).toMatch(
+      /dev +prod +[0-9a-f]{10} +waiting +[\d-]+ [\d:]+Z \(.*?\) +2 of 3 gates have not passed; asked for by /,
+    );
+    expect(shown).toMatch(/\n +synced +pending +[\d-]+ [\d:]+Z \(.*?\) +dev is not in sync[^]*\n +approvals +pending /);
+    expect(shown).toMatch(/\ndev → prod, next:\n.*trueup diff dev[^]*--to-revision [0-9a-f]{10} --approve`\n/);
+    expect((await world.run(["promotions", "-o", "markdown"])).stdout).toMatch(
+      /\| {2}\| {2}\| {2}\| approvals \| pending \|/,
+    );
     await world.run(["sync", "dev"]);
     const approved = await json("promote", "dev", "prod", "--approve");
     expect([approved.report.hop.reason, approved.code]).toEqual(["all gates have passed", 0]);
@@ -80,7 +90,9 @@ describe("promotion on the command line, one after the other", () => {
     ]);
     const shown = await world.run(["compare", "dev", "prod"]);
     expect(shown.stdout).toMatch(/Different on purpose[^]*workers +1 +2 +environments\/dev\/host\/app\.yaml:1:10, /);
-    expect((await world.run(["compare", "dev", "prod", "-o", "markdown"])).stdout).toContain("| host | /app.yaml/workers |");
+    expect((await world.run(["compare", "dev", "prod", "-o", "markdown"])).stdout).toContain(
+      "| host | /app.yaml/workers |",
+    );
     expect((await world.run(["compare", "dev", "prdo"])).stderr).toContain('did you mean "prod"?');
   });
 

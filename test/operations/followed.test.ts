@@ -86,7 +86,7 @@ describe("after a rollout that failed", () => {
     expect(shown).toEqual([
       ["/app.yaml/level", "info", null, undefined, "overlay"],
       ["/app.yaml/format", "json", null, undefined, "overlay"],
-      ["/fresh.yaml/fresh", null, 1, undefined, "overlay"],
+      ["/fresh.yaml/fresh", null, 1, undefined, "branch"],
       ["/app.yaml/value", "well", "well", "sick", "promotion"],
       ["/one.yaml/one", null, null, 1, "promotion"],
     ]);

@@ -127,7 +127,8 @@ const gates = z.array(
   z.strictObject({
     ...{ name: z.string(), reason: z.string() },
     state: z.enum(["passed", "waived", "pending", "failed"]),
-    ...{ by: z.array(z.string()).min(1).optional(), since: z.iso.datetime().optional() },
+    ...{ by: z.array(z.string()).min(1).optional(), todo: z.string().min(1).optional() },
+    since: z.iso.datetime().optional(),
   }),
 );
 
@@ -136,6 +137,7 @@ const hop = z.strictObject({
   state: z.enum(["idle", "waiting", "blocked", "declined", "promoted"]),
   since: z.iso.datetime().optional(),
   wantedBy: z.string().optional(),
+  next: z.array(z.string().min(1)),
   gates,
   commits: z.array(z.strictObject({ id: revision.unwrap(), author: z.string(), subject: z.string() })),
   changes: z.array(z.strictObject(difference)),
@@ -347,7 +349,7 @@ export const shapes = {
     settings: z.array(
       z.strictObject({
         ...{ target: z.string(), path: pointer, from: z.json(), to: z.json(), promoted: z.json().optional() },
-        ...{ why: z.enum(["promotion", "overlay"]), sensitive: z.literal(true).optional() },
+        ...{ why: z.enum(["promotion", "overlay", "branch"]), sensitive: z.literal(true).optional() },
         where: z.strictObject({ from: z.string().optional(), to: z.string().optional() }),
       }),
     ),

@@ -30,8 +30,8 @@ interface Part {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** What a promotion would change first; then what is different on purpose, and the files that say so. */
-function parts({ from, to, settings }: CompareReport): readonly Part[] {
+/** What a promotion would change first; then what is different all the same, and the files that say so. */
+function parts({ from, to, relation, settings }: CompareReport): readonly Part[] {
   const sides = [from.name.toUpperCase(), to.name.toUpperCase()];
   const both = ({ target, path, from: one, to: other }: ComparedSetting) => [target, path, show(one), show(other)];
   return [
@@ -41,9 +41,14 @@ function parts({ from, to, settings }: CompareReport): readonly Part[] {
       rows: settings.filter(isPromoted).map((one) => [...both(one), show(one.promoted ?? null)]),
     },
     {
-      title: "Different on purpose; a promotion leaves it so:",
+      title: `The branches say otherwise${relation === "ahead" || relation === "held" ? "; a promotion keeps it so" : ""}:`,
       head: ["TARGET", "SETTING", ...sides, "SAID BY"],
-      rows: settings.filter((one) => !isPromoted(one)).map((one) => [...both(one), saidBy(one)]),
+      rows: settings.filter(({ why }) => why === "branch").map((one) => [...both(one), saidBy(one)]),
+    },
+    {
+      title: "Different on purpose, by overlay:",
+      head: ["TARGET", "SETTING", ...sides, "SAID BY"],
+      rows: settings.filter(({ why }) => why === "overlay").map((one) => [...both(one), saidBy(one)]),
     },
   ].filter(({ rows }) => rows.length > 0);
 }

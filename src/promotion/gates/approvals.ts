@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Approver } from "../../core/gate.js";
-import type { GateKind } from "./gate.js";
+import { commandFor, type GateKind } from "./gate.js";
 
 const personOrTeam = z.string().regex(/^([^@]|@[^/@]+\/[^/@]+$)/, "expected a login, or a team as @org/team");
 
@@ -34,8 +34,11 @@ export const approvals: GateKind<z.output<typeof schema>> = {
       if (names.length >= count) return { state: "passed", reason: `approved by ${who}`, by: names };
       const from = by === undefined ? "" : ` of ${by.join(", ")}`;
       const needed = `approved by ${who}; ${count - names.length} more${from} needed`;
-      const reason = [needed, ...unknown].join("; ");
-      return { state: "pending", reason, ...(names.length > 0 && { by: names }) };
+      const others = approvers.filter((approver) => !counted.includes(approver)).map(({ login }) => login);
+      const uncounted = others.length === 0 ? [] : [`${[...new Set(others)].join(", ")} cannot decide on it`];
+      const reason = [needed, ...uncounted, ...unknown].join("; ");
+      const todo = `approve it: \`${commandFor(facts)} --approve\``;
+      return { state: "pending", reason, todo, ...(names.length > 0 && { by: names }) };
     },
   }),
 };

@@ -14,7 +14,7 @@ export const freeze: GateKind<z.output<typeof freezeSchema>> = {
     return {
       name: "freeze",
       check: ({ to, now }) => {
-        const refusal = freezeRefusal(guard(to, now));
+        const refusal = freezeRefusal(guard(to, now), ["promoted", "promotions"]);
         return Promise.resolve(
           refusal === undefined
             ? { state: "passed", reason: "no freeze window is open" }

@@ -54,6 +54,11 @@ export interface Facts {
   ask(webhook: string): Promise<GateVerdict>;
 }
 
+/** The command that speaks of this very revision, however far the branch has gone since. */
+export function commandFor({ from, to, revision }: Pick<Facts, "from" | "to" | "revision">): string {
+  return `trueup promote ${from} ${to} --to-revision ${revision.slice(0, 10)}`;
+}
+
 /** What travels, and what it changes for the environment that is to be reached. */
 export interface CandidateFacts {
   /** How many; a thousand may be more. */

@@ -19,9 +19,12 @@ export const soak: GateKind<z.output<typeof schema>> = {
     async check(facts) {
       const { from, revision, source, now } = facts;
       const short = revision.slice(0, 10);
-      if (source.since === undefined) return { state: "pending", reason: `${from} was never in sync at ${short}` };
+      const todo = `see what keeps ${from}: \`trueup diff ${from}\``;
+      if (source.since === undefined) {
+        return { state: "pending", reason: `${from} was never in sync at ${short}`, todo };
+      }
       const drift = await facts.lastDrift(severity, source.since);
-      if (drift === "open") return { state: "pending", reason: `${from} has open drift of ${severity} or worse` };
+      if (drift === "open") return { state: "pending", reason: `${from} has open drift of ${severity} or worse`, todo };
       const calm = now - (drift ?? source.since);
       const since = drift === undefined ? `${from} is in sync at ${short}` : `the last drift in ${from} ended`;
       if (calm >= duration) return { state: "passed", reason: `${formatDuration(calm)} since ${since}` };

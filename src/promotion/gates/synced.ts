@@ -15,6 +15,7 @@ export const synced: Gate = {
     return Promise.resolve({
       state: "pending",
       reason: `${from} is not in sync at ${short}: ${[...named, ...more].join(", ")}`,
+      todo: `see what keeps ${from}: \`trueup diff ${from}\``,
     });
   },
 };
