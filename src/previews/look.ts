@@ -111,26 +111,25 @@ async function environmentOf(session: Session, sides: Sides): Promise<Environmen
   if (secrets.size > 0) taken.set(name, secrets);
   return {
     ...{ name, ...faults },
-    changes: isWhole ? differences(...withoutFailed(old, now), session.hash()) : [],
+    changes: isWhole ? differences(...comparable(old, now), session.hash()) : [],
     notes: isWhole ? notesOf(old, now) : [],
   };
 }
 
-/** What does not load on one side would look all new, or all gone. */
-function withoutFailed(
+/** Without what does not load on one side, which would look all new, or all gone; and what is gone stays as it is, live. */
+function comparable(
   before: RenderedEnvironment,
   after: RenderedEnvironment,
 ): readonly [RenderedEnvironment, RenderedEnvironment] {
-  const failed = new Set([before, after].flatMap(({ targets }) => targets.flatMap(failedName)));
-  const ready = (side: RenderedEnvironment): RenderedEnvironment => ({
+  const failed = new Set(
+    [before, after].flatMap(({ targets }) => targets.flatMap((target) => ("error" in target ? [target.name] : []))),
+  );
+  const names = new Set(after.targets.flatMap(({ name }) => (failed.has(name) ? [] : [name])));
+  const only = (side: RenderedEnvironment): RenderedEnvironment => ({
     ...side,
-    targets: side.targets.filter(({ name }) => !failed.has(name)),
+    targets: side.targets.filter(({ name }) => names.has(name)),
   });
-  return [ready(before), ready(after)];
-}
-
-function failedName(target: RenderedEnvironment["targets"][number]): readonly string[] {
-  return "error" in target ? [target.name] : [];
+  return [only(before), only(after)];
 }
 
 async function promotionFaults(

@@ -35,7 +35,7 @@ function ofTarget(environment: RenderedEnvironment, { name, before, after }: Sid
   return [
     ...(reachOf(before) === reachOf(after)
       ? []
-      : [`The target ${target} is another place then: ${code("kind")} or what it reaches changes.`]),
+      : [`The target ${target} is another place then: what it reaches changes.`]),
     ...(refusal === undefined
       ? []
       : [`In ${target} ${refusal}: it needs ${code(`trueup sync ${environment.name}/${name} --confirm`)}.`]),
