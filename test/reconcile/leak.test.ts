@@ -3,8 +3,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { SMTPServer } from "smtp-server";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { exitWith } from "../../src/cli/exit.js";
-import { program } from "../../src/cli/program.js";
 import { loadConfig } from "../../src/config/config.js";
 import { deliverNow } from "../../src/delivery/delivery.js";
 import { environmentStates } from "../../src/delivery/states.js";
@@ -18,6 +16,7 @@ import { cleanEnv, MAIN } from "../support/cli.js";
 import { type GitServer, startGitServer } from "../support/git-server.js";
 import { githubWorld, type GitHubWorld, tokens } from "../support/github.js";
 import { type HttpSink, startSink } from "../support/http-sink.js";
+import { said } from "../support/in-process.js";
 import { leaksIn, sampled, secretKey, secretLine, secretWord } from "../support/leaks.js";
 import { connectClient, retain } from "../support/mqtt.js";
 import { postgresUnavailable, startPostgres, type TestPostgres } from "../support/postgres.js";
@@ -248,25 +247,10 @@ describe("secrets", { timeout: 60_000 }, () => {
 
   /** Runs a command in this process, as it would be run in another terminal: it asks the controller's socket. */
   async function run(...args: string[]): Promise<string> {
-    let said = "";
-    const write = (chunk: unknown, ...more: unknown[]): boolean => {
-      said += String(chunk);
-      const done = more.at(-1);
-      if (typeof done === "function") (done as () => void)();
-      return true;
-    };
-    const spies = [process.stdout, process.stderr].map((stream) => vi.spyOn(stream, "write").mockImplementation(write));
-    try {
-      const config = args.includes("--config") ? [] : ["--config", world.configFile];
-      await program().parseAsync(["node", "trueup", "--verbose", ...config, ...args]);
-    } catch (error) {
-      await exitWith(error, { verbose: true, annotate: true });
-    } finally {
-      for (const spy of spies) spy.mockRestore();
-      process.exitCode = undefined;
-    }
-    heard.push([`trueup ${args.join(" ")}`, said]);
-    return said;
+    const config = args.includes("--config") ? [] : ["--config", world.configFile];
+    const text = await said(...config, ...args);
+    heard.push([`trueup ${args.join(" ")}`, text]);
+    return text;
   }
 
   const keep = (name: string, text: string): void => {
