@@ -4,6 +4,7 @@ import { withLease } from "../reconcile/lease.js";
 import { dueStatus, putStatus } from "./commit-status.js";
 import { event, forget, isQuiet, keep, keptOf, numbered, promotedEvent } from "./keep.js";
 import { type HopLook, type HopPass, lookAtHop } from "./look.js";
+import type { Hop } from "./policy.js";
 import { type KeptPromotion, loadPromotions, promotionBranch } from "./promotion-desk.js";
 import type { HopReport } from "./report.js";
 import { promotionContent } from "./text.js";
@@ -117,9 +118,17 @@ async function propose(pass: HopPass, look: HopLook): Promise<void> {
     return keep(pass, { ...kept, pullRequest: numbered(found) });
   }
   const { branch: base = hop.to } = session.config.environments.get(hop.to) ?? {};
-  const opened = await forge.open({ ...content, head, base, reviewers: [] }, signal);
+  const opened = await forge.open({ ...content, head, base, reviewers: reviewersOf(hop, look) }, signal);
   const message = `proposes ${look.revision.slice(0, 10)} of ${hop.from}: ${opened.url}`;
   await keep(pass, { ...kept, pullRequest: numbered(opened) }, event(pass, "promotion-proposed", message));
+}
+
+/** Those for whose word a gate waits. */
+function reviewersOf({ gates }: Hop, look: HopLook): readonly string[] {
+  const open = new Set(look.gates.flatMap(({ name, state }) => (state === "pending" ? [name] : [])));
+  const people = gates.flatMap((gate) => (open.has(gate.name) ? (gate.people ?? []) : []));
+  // As the forge has them: a team without the sign by which a policy tells it from a login.
+  return [...new Set(people.map((name) => name.replace(/^@/, "")))];
 }
 
 async function merge(pass: HopPass, look: HopLook): Promise<HopLook> {

@@ -97,7 +97,7 @@ describe("promotion on GitHub", () => {
     (await eventList(session, "prod")).flatMap(({ type, message }) => (type === "promotion-waits" ? [message] : []));
 
   it("is merged once a review approves its very head; another revision needs another", async () => {
-    await begin("{ auto: true, gates: [ { approvals: {} } ] }");
+    await begin("{ auto: true, gates: [ { approvals: { by: [acme, mallory, nobody-there, '@acme/ops'] } } ] }");
     const first = await set(2);
     const opened = await pass();
     expect(opened).toMatchObject({
@@ -106,11 +106,16 @@ describe("promotion on GitHub", () => {
       pullRequest: { number: expect.any(Number) as number },
     });
     const number = opened?.pullRequest?.number ?? 0;
+    // Those for whose word it waits are asked; who may not review keeps nobody from being asked.
+    const pull = await api<{ requested_reviewers: { login: string }[] }>("GET", `pulls/${number}`);
+    expect(pull.requested_reviewers.map(({ login }) => login).sort()).toEqual(["acme", "mallory"]);
     const review = (event: string) => api("POST", `pulls/${number}/reviews`, { event, body: "so" });
     await review("APPROVE");
     const second = await set(3);
     // It approved what is not there any more.
-    expect((await pass())?.reason).toContain("approved by nobody yet; 1 more needed");
+    expect((await pass())?.reason).toContain(
+      "approved by nobody yet; 1 more of acme, mallory, nobody-there, @acme/ops needed",
+    );
     expect(await tip(HEAD)).toBe(second);
     expect(await statuses(first)).toEqual(["trueup/prod pending: pending: approvals; passed: synced, validation"]);
     await review("APPROVE");

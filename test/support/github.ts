@@ -216,6 +216,7 @@ const KNOWN = [
   /permission: user must have required property 'role_name'$/,
   /^GET \/app: owner must /,
   /labels\/N\/description must be string$/,
+  /requested_reviewers: answers 200, not 201$/,
   // Of an App's own user, whose name has brackets in it: not percent-encoded.
   /(user|merged_by)\/\w*url must match format "uri"$/,
   // Null, as of a run that is not over: the description says `nullable` beside an `enum` without it.

@@ -24,6 +24,7 @@ export const approvals: GateKind<z.output<typeof schema>> = {
   example: 'approvals: { count: 1, by: [ann, "@acme/ops"] }',
   open: ({ count, by }) => ({
     name: "approvals",
+    ...(by !== undefined && { people: by }),
     async check(facts) {
       const teams = (by ?? []).flatMap((name) => (name.startsWith("@") ? [name.slice(1)] : []));
       const { approvers, unknown } = await facts.approvals(teams);

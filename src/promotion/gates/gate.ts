@@ -8,6 +8,8 @@ import type { ProbeResult } from "../../probes/probe.js";
 export interface Gate {
   /** As it is shown, waived and, on a forge, reported. */
   readonly name: string;
+  /** Whose word it waits for: logins, and `@org/team`. They are asked to review the promotion's pull request. */
+  readonly people?: readonly string[];
   /**
    * Judges the revision by facts. What cannot be known now is `pending`, never `failed`: a transient error ends no promotion.
    * Throws only the signal's reason.
