@@ -79,8 +79,10 @@ export interface Source {
   read(commit: string, folders: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, SourceFile>>;
   /** The text of the first of these files that the commit has; relative to the repository's top, whatever `path` is. */
   readFirst(commit: string, files: readonly string[], signal: AbortSignal): Promise<string | undefined>;
-  /** The author, when (ISO 8601), and the first line of the message. */
-  describe(commit: string): Promise<{ author: string; email: string; date: string; subject: string }>;
+  /** The author, when (ISO 8601), the first line of the message, and the address of who made the commit of it. */
+  describe(
+    commit: string,
+  ): Promise<{ author: string; email: string; date: string; subject: string; committer: string }>;
   /**
    * Makes a commit in the mirror, without a checkout, pushes it to its branch, and returns its id. Both at once or not at all:
    * GIT_MOVED where the branch is no longer where the request says, PERMISSION_DENIED where the server does not take it,
@@ -154,10 +156,10 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     },
     readFirst: (commit, files, signal) => mirror.local((at) => readFirst(at, { commit, files }, signal), signal),
     async describe(commit) {
-      const args = ["log", "-1", "--no-mailmap", "--format=%an%x00%ae%x00%aI%x00%s", commit, "--"];
+      const args = ["log", "-1", "--no-mailmap", "--format=%an%x00%ae%x00%aI%x00%s%x00%ce", commit, "--"];
       const text = await mirror.local((at) => git(at, args, closed.signal), closed.signal);
-      const [author = "", email = "", date = "", subject = ""] = text.trimEnd().split("\0");
-      return { author, email, date, subject };
+      const [author = "", email = "", date = "", subject = "", committer = ""] = text.trimEnd().split("\0");
+      return { author, email, date, subject, committer };
     },
     async commit(request, signal) {
       const files = new Map([...request.files].map(([path, content]) => [full(path), content]));

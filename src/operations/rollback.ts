@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
+import type { Source } from "../git/source.js";
 import { differences } from "../promotion/difference.js";
 import type { Difference } from "../promotion/report.js";
+import { isOurs } from "../promotion/own-branch.js";
 import { rollbackCommit } from "../promotion/rollback-commit.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { refresh } from "../reconcile/environment.js";
@@ -69,6 +71,7 @@ export const rollback: Operation<Args, RollbackReport> = {
     const branch = args.pullRequest ? `trueup/rollback/${name}` : own;
     const from = args.pullRequest ? branches.get(branch) : revision;
     if (!args.pullRequest) expectUnsigned(session, name);
+    else if (from !== undefined) await expectUntouched(source, { branch, own, at: from, tip: revision }, signal);
     await source.lineage.move({ branch, to: commit, ...(from === undefined ? {} : { from }) }, signal);
     await tell(session, { name, branch, to, commit }, args);
     const pull = args.pullRequest ? await propose(session, { name, branch, own, to }, signal) : undefined;
@@ -141,6 +144,25 @@ function expectUnsigned({ config }: Session, environment: string): void {
   });
 }
 
+interface OwnBranch {
+  readonly branch: string;
+  readonly own: string;
+  readonly at: string;
+  readonly tip: string;
+}
+
+/** Who pushed to the branch decides what becomes of that. */
+async function expectUntouched(
+  source: Source,
+  { branch, own, at, tip }: OwnBranch,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await isOurs(source, at, [tip], signal)) return;
+  throw new TrueupError("GIT_MOVED", `somebody pushed ${at.slice(0, 10)} to ${branch}: it is not overwritten`, {
+    hint: `merge ${branch} into ${own}, or remove it, and ask again`,
+  });
+}
+
 interface RolledBack {
   readonly name: string;
   readonly branch: string;
@@ -167,7 +189,10 @@ async function propose(session: Session, { name, branch, own, to }: Proposing, s
   if (forge === undefined) return undefined;
   const title = `Roll ${name} back to ${to.slice(0, 10)}`;
   const body = `Gives the branch the content that it had at ${to}. Automatic sync applies it once it is merged.\n`;
-  const request = { title, body, labels: ["trueup", "rollback"], head: branch, base: own, reviewers: [] };
-  const { number, url } = await forge.open(request, signal);
+  const content = { title, body, labels: ["trueup", "rollback"] };
+  const opened = await forge.open({ ...content, head: branch, base: own, reviewers: [] }, signal);
+  const { number, url } = opened;
+  // It was open already, to go back elsewhere.
+  if (opened.title !== title) await forge.update(number, { content }, signal);
   return { number, url };
 }

@@ -1,9 +1,9 @@
 import type { PullRequestState } from "../core/proposal.js";
 import type { Relation } from "../core/promotion.js";
 import type { PullRequest } from "../forges/forge.js";
-import { TRUEUP } from "../git/commit-tree.js";
 import type { Candidate } from "./candidate.js";
 import type { HopPass } from "./look.js";
+import { isOurs } from "./own-branch.js";
 import { promotionBranch } from "./promotion-desk.js";
 
 /** How a promotion stands for what people did to it. */
@@ -70,9 +70,7 @@ async function editOf(
   const head = promotionBranch(hop.to);
   const at = branches.get(head);
   if (at === undefined || at === known?.commit || candidate.relation !== "ahead" || at === candidate.commit) return;
-  const source = await session.source();
-  if ((await source.describe(at)).email === TRUEUP.email) return undefined;
-  for (const branch of [tip, newest]) if ((await source.lineage.base(at, branch, signal)) === at) return undefined;
+  if (await isOurs(await session.source(), at, [tip, newest], signal)) return undefined;
   const merge = pull?.state === "open" ? `merge ${pull.url} by hand, or ` : "";
   return `somebody pushed ${at.slice(0, 10)} to ${head}, which is not overwritten: ${merge}remove ${head}`;
 }

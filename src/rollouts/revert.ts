@@ -1,5 +1,6 @@
 import type { PullRequest } from "../forges/forge.js";
 import { TRUEUP } from "../git/commit-tree.js";
+import { isOurs } from "../promotion/own-branch.js";
 import { rollbackCommit } from "../promotion/rollback-commit.js";
 import { code } from "../proposals/text.js";
 import type { KeptRollout } from "../reconcile/rollout.js";
@@ -27,7 +28,7 @@ export async function proposeRevert(pass: RolloutPass, kept: KeptRollout): Promi
   const from = source.tip(head);
   const reason = failure?.reason ?? "";
   let commit = from;
-  if (from === undefined || (await source.describe(from)).email === TRUEUP.email) {
+  if (from === undefined || (await isOurs(source, from, [tip], signal))) {
     commit = await rollbackCommit(
       session,
       { environment: name, tip, to, by: TRUEUP.name, because: oneLine(reason) },

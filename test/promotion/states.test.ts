@@ -209,3 +209,37 @@ describe("a promotion that waits", () => {
     expect(await world.ask({ from: "staging", to: "prod" })).toMatchObject({ state: "waiting", revision: other });
   });
 });
+
+describe("a roll-back", () => {
+  it("is proposed on a branch of its own, which follows what is asked; what a person added to it is not overwritten", async () => {
+    await proposed();
+    const first = await world.tip("prod");
+    const second = await world.set("prod", { a: 1 });
+    await world.set("prod", { a: 1, b: 2 });
+    const head = "trueup/rollback/prod";
+    expect(await world.back({ pullRequest: true, to: first })).toMatchObject({
+      branch: head,
+      pullRequest: { number: 2 },
+    });
+    const { commit } = await world.back({ pullRequest: true, to: second });
+    expect(await world.tip(head)).toBe(commit);
+    const { pullRequests } = await world.session.store();
+    expect(await pullRequests.get(2)).toMatchObject({
+      state: "open",
+      title: `Roll prod back to ${second.slice(0, 10)}`,
+    });
+    await world.git("checkout", "--quiet", head);
+    await world.git("commit", "--quiet", "--amend", "--allow-empty", "--message", "mended by hand");
+    await world.git("checkout", "--quiet", "--detach");
+    const theirs = await world.tip(head);
+    await expect(world.back({ pullRequest: true, to: first })).rejects.toMatchObject({
+      code: "GIT_MOVED",
+      message: `somebody pushed ${theirs.slice(0, 10)} to ${head}: it is not overwritten`,
+      hint: `merge ${head} into prod, or remove it, and ask again`,
+    });
+    expect(await world.tip(head)).toBe(theirs);
+    // Merged, it is nobody's any more.
+    await world.merge("prod", head, "--no-ff");
+    expect(await world.back({ pullRequest: true, to: first })).toMatchObject({ branch: head });
+  });
+});
