@@ -19,9 +19,10 @@ export interface DoctorReport {
 }
 
 export interface Check {
-  /** `git`, `store`, or `environment/target`. */
+  /** `git`, `store`, `environment/target`, or `environment/probes/name`. */
   readonly what: string;
-  readonly result: "ok" | "failed" | "read only";
+  /** `unhealthy`: what a probe of trueup.yaml found. */
+  readonly result: "ok" | "failed" | "read only" | "unhealthy";
   /** How long the system took to answer. */
   readonly milliseconds: number;
   readonly detail: string;
@@ -31,7 +32,7 @@ export interface Check {
 const argsSchema = z.object({});
 const PATIENCE = 10_000;
 
-/** Asks git, the store and every target once, and says how long each took and what to do about what does not work. */
+/** Asks git, the store, every target and every probe once, and says how long each took and what to do about what does not work. */
 export const doctor: Operation<z.output<typeof argsSchema>, DoctorReport> = {
   name: "doctor",
   args: argsSchema,
@@ -51,8 +52,9 @@ export const doctor: Operation<z.output<typeof argsSchema>, DoctorReport> = {
         : "a PostgreSQL server";
     });
     const first = await Promise.all([git, store]);
+    const probing = checkProbes(session, { signal, progress });
     const undelivered = first[1].result === "failed" ? [] : await outboxWarnings(session);
-    if (first[0].result === "failed") return reportOf(first, undelivered);
+    if (first[0].result === "failed") return reportOf([...first, ...(await probing)], undelivered);
     const stuck = first[1].result === "failed" ? [] : await proposalWarnings(session);
     const hasStore = first[1].result !== "failed";
     const environments = await Promise.all(
@@ -61,7 +63,7 @@ export const doctor: Operation<z.output<typeof argsSchema>, DoctorReport> = {
       ),
     );
     const warnings = [...undelivered, ...stuck, ...environments.flatMap((one) => one.warnings)];
-    return reportOf([...first, ...environments.flatMap(({ checks }) => checks)], warnings);
+    return reportOf([...first, ...environments.flatMap(({ checks }) => checks), ...(await probing)], warnings);
   },
 };
 
@@ -95,6 +97,28 @@ async function checkEnvironment(
   } catch (error) {
     return { checks: [failed(name, asTrueupError(error), 0)], warnings: [] };
   }
+}
+
+/** Asks each probe for its own time: one that listens may take half a minute. */
+async function checkProbes(
+  session: Session,
+  { signal, progress }: Pick<Checking, "signal" | "progress">,
+): Promise<readonly Check[]> {
+  const named = [...session.config.environments].flatMap(([environment, { probes }]) =>
+    [...probes.keys()].map((probe) => ({ environment, probe, what: `${environment}/probes/${probe}` })),
+  );
+  return Promise.all(
+    named.map(async ({ environment, probe, what }): Promise<Check> => {
+      progress(`asking ${what}`);
+      const started = performance.now();
+      try {
+        const { healthy, detail } = await (await session.probe(environment, probe)).check(signal);
+        return { what, result: healthy ? "ok" : "unhealthy", milliseconds: performance.now() - started, detail };
+      } catch (error) {
+        return failed(what, asTrueupError(error), performance.now() - started);
+      }
+    }),
+  );
 }
 
 /** The revision that its branch is at, and that is not tried again. */

@@ -120,7 +120,7 @@ describe("after a rollout that failed", () => {
 
   it("doctor asks the targets that are followed, and warns", async () => {
     const { checks, warnings } = await doctor.run(session, {}, context());
-    expect(checks.map(({ what }) => what)).toEqual(["git", "store", "dev/host", "prod/host"]);
+    expect(checks.map(({ what }) => what)).toEqual(["git", "store", "dev/host", "prod/host", "prod/probes/api"]);
     expect(warnings).toEqual([
       expect.stringMatching(
         new RegExp(`^prod: ${bad.slice(0, 10)} failed, and is not tried again; it follows ${good.slice(0, 10)}: `),

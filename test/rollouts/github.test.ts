@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Session } from "../../src/reconcile/session.js";
 import { githubWorld, type GitHubWorld, tokens } from "../support/github.js";
 import { type HttpSink, startSink } from "../support/http-sink.js";
-import { postgresUnavailable, startPostgres, type TestPostgres } from "../support/postgres.js";
+import { newStores } from "../support/stores.js";
 import { cycle, eventList, makeWorld, type World } from "../support/world.js";
 
 const HEAD = "trueup/revert/prod";
@@ -19,22 +19,18 @@ interface Pull {
 }
 
 describe("the revert of a failed revision, on GitHub", () => {
-  let server: TestPostgres | undefined;
+  const newStore = newStores();
   let github: GitHubWorld;
   let service: HttpSink;
   let world: World;
   let session: Session;
   let repository: string;
   beforeAll(async () => {
-    [github, server] = await Promise.all([
-      githubWorld(),
-      postgresUnavailable === undefined ? startPostgres() : Promise.resolve(undefined),
-    ]);
+    github = await githubWorld();
     repository = await github.repository();
     service = await startSink(() => ({ status: live("canary").startsWith("bad") ? 503 : 200 }));
-    const store = await server?.newDatabase();
     const probes = { prod: { service: { kind: "http", url: `http://127.0.0.1:${service.port}/` } } };
-    const options = { probes, ...(store === undefined ? {} : { store }) };
+    const options = { probes, ...(await newStore()) };
     world = await makeWorld(options);
     const { url } = github.serve(repository, world.repository.folder);
     const forge = { kind: "github", repository, app: github.app, url: `${github.url}/api/v3` };
@@ -42,7 +38,7 @@ describe("the revert of a failed revision, on GitHub", () => {
   }, 60_000);
   afterAll(async () => {
     await world.close();
-    await Promise.all([github.close(), service.close(), server?.close()]);
+    await Promise.all([github.close(), service.close()]);
   });
 
   const live = (target: string): string =>
@@ -73,7 +69,7 @@ targets:
       await set("one");
       expect((await cycle(session)).state).toBe("Synced");
       const one = await tip("prod");
-        const bad = await set("bad1");
+      const bad = await set("bad1");
       expect(await cycle(session)).toMatchObject({ state: "Synced", failedRevision: { revision: bad } });
       // Another process looks at it, too.
       const other = world.open({ holder: "other@here:2" });

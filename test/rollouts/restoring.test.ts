@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { hold } from "../../src/operations/hold.js";
 import { runController } from "../../src/reconcile/run.js";
 import { encodeRollout, loadRollout } from "../../src/reconcile/rollout.js";
@@ -10,7 +10,7 @@ import type { Session } from "../../src/reconcile/session.js";
 import { runRollouts } from "../../src/server/rollouts.js";
 import { MAIN } from "../support/cli.js";
 import { type HttpSink, type SinkRequest, startSink } from "../support/http-sink.js";
-import { postgresUnavailable, startPostgres, type TestPostgres } from "../support/postgres.js";
+import { newStores } from "../support/stores.js";
 import {
   cycle,
   eventList,
@@ -25,11 +25,7 @@ import {
 
 vi.setConfig({ testTimeout: 60_000 });
 
-let server: TestPostgres | undefined;
-beforeAll(async () => {
-  if (postgresUnavailable === undefined) server = await startPostgres();
-});
-afterAll(() => server?.close());
+const newStore = newStores();
 
 /** What the services answer, by what was asked; each asks live files. */
 let answers: (request: SinkRequest) => boolean;
@@ -41,10 +37,9 @@ let options: WorldOptions;
 beforeEach(async () => {
   answers = () => true;
   sink = await startSink((request) => ({ status: answers(request) ? 200 : 503 }));
-  const store = await server?.newDatabase();
   const probe = (name: string) => ({ kind: "http", url: `http://127.0.0.1:${sink.port}/${name}` });
   options = {
-    ...(store === undefined ? {} : { store }),
+    ...(await newStore()),
     forge: { kind: "local" },
     interval: "1h",
     probes: { prod: Object.fromEntries(["green", "blue", "live"].map((name) => [name, probe(name)])) },

@@ -428,7 +428,7 @@ export const shapes = {
     checks: z.array(
       z.strictObject({
         what: z.string(),
-        result: z.enum(["ok", "failed", "read only"]),
+        result: z.enum(["ok", "failed", "read only", "unhealthy"]),
         milliseconds: z.number().min(0),
         detail: z.string(),
         error: errorShape.optional(),
