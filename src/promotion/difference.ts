@@ -1,7 +1,10 @@
 import { compare } from "../core/compare.js";
 import type { Finding } from "../core/finding.js";
+import { keyName, keyOf, type ListScope, listScope, within } from "../core/lists.js";
+import { child, type Pointer } from "../core/pointer.js";
 import type { Hash } from "../core/same.js";
-import { emptyMap, type Value } from "../core/value.js";
+import { emptyMap, isList, isMap, type Value } from "../core/value.js";
+import { stringifyJson } from "../lib/json.js";
 import { isSensitive } from "../reconcile/judge.js";
 import { shortSeal } from "../reconcile/seal.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
@@ -37,12 +40,56 @@ function ofTarget({ before, after, hash }: Sides): readonly Difference[] {
     ...{ lastApplied: live, live, desired: after?.document ?? emptyMap() },
     ...{ lists: target.lists, prune: true, exclusive: true },
   });
-  return findings.map((finding) => shown(finding, { before, after, hash }));
+  const moved = movedSecrets(before, after);
+  return findings.map((finding) => shown(finding, { before, after, hash, moved }));
 }
 
-function shown(finding: Finding, { before, after, hash }: Sides): Difference {
+/**
+ * Where the sides match lists otherwise, a pointer of one does not say what stands there on the other: then a value that either
+ * side hides, wherever it stands there, is hidden.
+ */
+function movedSecrets(before: ReadyTarget | undefined, after: ReadyTarget | undefined): (value: Value) => boolean {
+  if (before === undefined || after === undefined) return () => false;
+  if (stringifyJson(before.lists) === stringifyJson(after.lists)) return () => false;
+  const hidden = new Set<string>();
+  for (const { document, lists, sensitive } of [before, after]) {
+    eachLeaf(document, listScope(lists), (value, path) => {
+      if (sensitive(path)) hidden.add(stringifyJson(value));
+    });
+  }
+  return (value) => {
+    let found = false;
+    // Its elements are leaves, too: one of a list that is no set may stand alone on the other side.
+    eachLeaf(value, listScope({}), (leaf) => (found ||= hidden.has(stringifyJson(leaf))));
+    return found;
+  };
+}
+
+function eachLeaf(root: Value, rootScope: ListScope, see: (value: Value, path: Pointer) => void): void {
+  const visit = (value: Value, path: Pointer, scope: ListScope): void => {
+    if (isMap(value)) {
+      for (const [name, item] of Object.entries(value)) visit(item, child(path, name), within(scope, name));
+    } else if (isList(value)) {
+      const key = keyName(scope);
+      value.forEach((item, index) => {
+        const name = (key === undefined ? undefined : keyOf(item, key)) ?? String(index);
+        // A set is one setting: its elements stand where it stands.
+        visit(item, scope.rule === "set" ? path : child(path, name), within(scope, name));
+      });
+    } else see(value, path);
+  };
+  visit(root, "", rootScope);
+}
+
+interface Showing extends Sides {
+  readonly moved: (value: Value) => boolean;
+}
+
+function shown(finding: Finding, { before, after, hash, moved }: Showing): Difference {
   const { path } = finding;
-  const sensitive = [before, after].some((side) => side !== undefined && isSensitive(finding, side));
+  const sensitive =
+    [before, after].some((side) => side !== undefined && isSensitive(finding, side)) ||
+    [finding.live, finding.desired].some((value) => value !== undefined && moved(value));
   const show = (value: Value | undefined): Value => {
     if (value === undefined) return null;
     return sensitive ? `(sensitive ${shortSeal(hash, path, value)})` : value;
