@@ -15,7 +15,10 @@ afterEach(() => {
   world.remove();
 });
 
-const CONFIG = (connection: string) => `repository: { url: ./repo }
+/** Where the store is, which is not what these are about: a command on the embedded one starts a PostgreSQL of its own. */
+let store: string | undefined;
+const CONFIG = (connection: string, url = store) => `repository: { url: ./repo }
+${url === undefined ? "" : `store: "${url}"`}
 environments:
   dev:
     connections:
@@ -45,9 +48,12 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
   beforeAll(async () => {
     server = await startPostgres();
   });
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    store = undefined;
+    await server.close();
+  });
   beforeEach(async () => {
-    url = await server.newDatabase();
+    [url, store] = [await server.newDatabase(), await server.newDatabase()];
     await server.sql("CREATE TABLE app_settings (key text PRIMARY KEY, value jsonb NOT NULL)", { url });
     world = await makeWorld({
       config: CONFIG(`{ url: "${url}" }`),
@@ -187,8 +193,6 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
   });
 
   it("serves as the store, and two targets on one table are refused", async () => {
-    const store = await server.newDatabase();
-    world.put("trueup.yaml", CONFIG(`{ url: "${url}" }`) + `store: "${store}"\n`);
     expect((await world.run(["sync"])).code).toBe(0);
     expect(answer("status", (await world.run(["status", "-o", "json"])).stdout).environments[0]?.state).toBe("Synced");
     await world.commit({
@@ -205,10 +209,7 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
   });
 
   it("that holds the store and cannot be reached stops a command with what to do", async () => {
-    world.put(
-      "trueup.yaml",
-      `${CONFIG(`{ url: "${url}" }`)}store: "postgres://trueup:${PASSWORD}@127.0.0.1:1/trueup"\n`,
-    );
+    world.put("trueup.yaml", CONFIG(`{ url: "${url}" }`, `postgres://trueup:${PASSWORD}@127.0.0.1:1/trueup`));
     const ran = await world.run(["status"]);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(/^error: .* \(CONNECTION_FAILED\)\n {2}hint: /);

@@ -13,6 +13,7 @@ import { EMBEDDED_DIRECTORY, embeddedDatabase, TEMPLATE } from "../../src/store/
 import { openStore, storeOn } from "../../src/store/open.js";
 import type { Store } from "../../src/store/store.js";
 import { describeStore } from "../contract/store.js";
+import { often } from "../support/often.js";
 
 let stateDirectory: string;
 let shared: Database;
@@ -176,8 +177,15 @@ describe("an embedded store that is damaged", () => {
     },
   };
 
+  let whole: string;
+  beforeAll(async () => {
+    whole = await mkdtemp(join(tmpdir(), "trueup-store-"));
+    await (await openStore({ stateDirectory: whole })).close();
+  });
+  afterAll(() => rm(whole, { recursive: true }));
+
   it.each(Object.keys(damages))("because it %s is refused with what to do, and left as it is", async (damage) => {
-    await (await open()).close();
+    await cp(whole, stateDirectory, { recursive: true });
     await damages[damage]?.();
     const before = await tree();
     const failure: unknown = await open().catch((error: unknown) => error);
@@ -200,10 +208,11 @@ describe("an embedded store that is damaged", () => {
 
 describe("a process that is killed", () => {
   const worker = fileURLToPath(new URL("./workers/committer.ts", import.meta.url));
+  const KILLS = often({ usually: 10, nightly: 100 });
 
-  it("loses nothing that it has committed, 25 times in a row", { timeout: 240_000 }, async () => {
+  it(`loses nothing that it has committed, ${KILLS} times in a row`, { timeout: 600_000 }, async () => {
     let reported = 0;
-    for (let round = 0; round < 25; round += 1) {
+    for (let round = 0; round < KILLS; round += 1) {
       const child = fork(worker, [stateDirectory], { execArgv: ["--import", "tsx"] });
       child.on("message", (n: number) => (reported = n));
       await once(child, "message");
@@ -221,11 +230,11 @@ describe("a process that is killed", () => {
     const events = await store.history.list({ limit: saved + 10 });
     expect(events.map(({ message }) => Number(message))).toEqual(Array.from({ length: saved }, (_, n) => saved - n));
     await store.close();
-    expect(reported).toBeGreaterThan(25);
+    expect(reported).toBeGreaterThan(KILLS);
   });
 
   it("while it makes the store leaves a place where one can be made", { timeout: 120_000 }, async () => {
-    for (let round = 0; round < 6; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       const child = fork(worker, [stateDirectory], { execArgv: ["--import", "tsx"] });
       const closed = once(child, "close");
       const marker = `${data()}.unfinished`;

@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { ApplyReport } from "../support/files-process.js";
 import { change, filesPlace, never } from "../support/files.js";
+import { often } from "../support/often.js";
 
 const place = filesPlace();
 const PROGRAM = fileURLToPath(new URL("../support/files-process.ts", import.meta.url));
@@ -98,12 +99,13 @@ describe.skipIf(!canMount)("files on mounts (needs a mount namespace)", () => {
 describe("a process that is killed while it writes", () => {
   const FILES = ["a.env", "b.env", "c.env"];
   const KEYS = 40;
+  const KILLS = often({ usually: 20, nightly: 200 });
   const text = (value: string) => Array.from({ length: KEYS }, (_, index) => `K${index}=${value}\n`).join("");
 
-  it("leaves every file whole, fifty times over, and its traces are gone after the next write", async () => {
+  it("leaves every file whole, again and again, and its traces are gone after the next write", async () => {
     for (const name of FILES) place.put(name, `# ${name}\n${text("0")}`);
     let torn = 0;
-    for (let kill = 0; kill < 50; kill += 1) {
+    for (let kill = 0; kill < KILLS; kill += 1) {
       const [program = "", ...words] = NODE;
       const child = spawn(program, [...words, "forever", place.root, FILES.join(","), String(KEYS)], {
         stdio: ["ignore", "pipe", "inherit"],
