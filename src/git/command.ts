@@ -32,6 +32,9 @@ export class GitExit extends Error {
 /** A git process that said nothing for too long. */
 export class GitSilent extends Error {}
 
+/** What a fetch says, and succeeds, where the remote has branches whose history is cut off: it leaves them out. */
+export const SHALLOW = /^warning: rejected .*shallow roots are not allowed to be updated/m;
+
 /** What a command gets besides its arguments. */
 export interface Given {
   /** Its standard input. */
@@ -121,7 +124,7 @@ async function run<T>(
     allowEnvironment: Object.keys(env).filter((name) => LEFT_OUT.test(name)),
     unsafe: OUR_OWN,
     errors: (error, { exitCode, stdErr }) => {
-      if (exitCode === 0) return error;
+      if (exitCode === 0 && !stdErr.some((part) => SHALLOW.test(part.toString()))) return error;
       if (accept.includes(exitCode)) return undefined;
       // simple-git would make an error of its own kind of it: all text, no exit code.
       failure = new GitExit(exitCode, Buffer.concat(stdErr).toString());

@@ -1,5 +1,5 @@
 import { type ErrorCode, TrueupError } from "../core/errors.js";
-import { GitExit, GitSilent } from "./command.js";
+import { GitExit, GitSilent, SHALLOW } from "./command.js";
 import { redact, type Remote } from "./remote.js";
 
 interface Rule {
@@ -31,8 +31,17 @@ const HOST: readonly Rule[] = [
   },
 ];
 
+const CUT_OFF: Rule = {
+  said: SHALLOW,
+  code: "GIT_FAILED",
+  means:
+    "it is a shallow clone, whose history is cut off: nothing can be told of how its branches descend from each other",
+  hint: "Run `git fetch --unshallow` there (in GitHub Actions: `fetch-depth: 0` for actions/checkout), or name the repository that it was cloned from.",
+};
+
 /** What it says of the remote. CONNECTION_FAILED may pass by itself. */
 const REMOTE: readonly Rule[] = [
+  CUT_OFF,
   {
     said: /detected dubious ownership/,
     code: "GIT_FAILED",
@@ -108,7 +117,8 @@ export function mayBeMirror(error: unknown): boolean {
 /** The same of a fetch: nor against the connection. (That the repository is there, `ls-remote` has just shown.) */
 export function mayBeMirrorAtFetch(error: unknown): boolean {
   if (!mayBeMirror(error) || !(error instanceof GitExit)) return false;
-  return ruleFor(REMOTE, error)?.code.startsWith("CONNECTION") !== true;
+  const rule = ruleFor(REMOTE, error);
+  return rule !== CUT_OFF && rule?.code.startsWith("CONNECTION") !== true;
 }
 
 function ruleFor(rules: readonly Rule[], error: GitExit): Rule | undefined {
@@ -127,6 +137,7 @@ export function isLocked(error: unknown): boolean {
 function said(error: GitExit, remote: Remote): string {
   const lines = error.stderr.split("\n").map((line) => line.trim());
   const line =
+    SHALLOW.exec(error.stderr)?.[0].replace(/^warning: /, "") ??
     lines.find((text) => text.startsWith("fatal:") && !text.includes("Could not read from remote repository")) ??
     lines.find((text) => /^(error|remote|ssh):/.test(text)) ??
     lines.find((text) => text !== "") ??

@@ -320,6 +320,31 @@ describe("errors", () => {
     expect(await text(source, commit, "a.yaml")).toBe("a: 1\n");
   });
 
+  it("says that a repository is a shallow clone, also where it has become one, and follows it once it is whole", async () => {
+    for (const name of ["one", "two", "three"]) await repository.commit({ "app.yaml": `${name}\n` });
+    const shallow = join(root, `shallow${count}`);
+    const clone = () => repository.git("clone", "--quiet", "--depth=1", `file://${repository.folder}`, shallow);
+    await clone();
+    const source = await open({ url: shallow });
+    for (let time = 0; time < 2; time += 1) {
+      expect(await failure(source.refresh(never))).toMatchObject({
+        code: "GIT_FAILED",
+        message: expect.stringContaining("shallow clone, whose history is cut off") as string,
+        hint: expect.stringContaining("git fetch --unshallow") as string,
+      });
+    }
+    const inShallow = (...args: string[]) => repository.git("-C", shallow, ...args);
+    await inShallow("fetch", "--quiet", "--unshallow");
+    const { branches } = await source.refresh(never);
+    expect(branches.get("main")).toBe(await inShallow("rev-parse", "HEAD"));
+    await rm(shallow, { recursive: true });
+    await repository.commit({ "app.yaml": "four\n" });
+    await clone();
+    expect((await failure(source.refresh(never))).message).toContain("shallow clone");
+    // What was there before is.
+    expect(source.tip("main")).toBe(branches.get("main"));
+  });
+
   it("suggests a branch for one that is missing, and lists them", async () => {
     await repository.commit({});
     await repository.git("branch", "staging");
