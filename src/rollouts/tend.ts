@@ -1,7 +1,10 @@
 import { type Rollout, rolloutStep, type RolloutGroup, wavesOf } from "../core/rollout.js";
+import { oncePer } from "../lib/once-per.js";
+import { joined } from "../lib/signals.js";
 import { untilCurrent } from "../reconcile/incidents.js";
 import { withLease } from "../reconcile/lease.js";
 import { encodeRollout, type KeptRollout, loadRollout, rolloutFacts } from "../reconcile/rollout.js";
+import type { Session } from "../reconcile/session.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { RenderedEnvironment } from "../render/rendered.js";
 import type { NewEvent, TargetRecord } from "../store/store.js";
@@ -29,14 +32,32 @@ export async function tendRollout(pass: RolloutPass): Promise<Tended> {
   if (failed === undefined && known?.state !== "failed") {
     if (!hasGroups || (known?.state === "done" && known.revision === environment.revision)) return "idle";
   }
-  const lease = { environment: `rollout/${name}`, patience: 0 };
-  const done = await withLease(session, lease, async () => {
+  return alone(pass, async (mine) => {
     const kept = await loadRollout(session, name);
-    if (failed !== undefined) return tendFailed(pass, kept, failed);
-    const moved = kept?.state === "failed" ? await moveOn(pass, kept) : kept;
-    return hasGroups ? advance(pass, rollout, await begun(pass, moved)) : "idle";
+    if (failed !== undefined) return tendFailed(mine, kept, failed);
+    const moved = kept?.state === "failed" ? await moveOn(mine, kept) : kept;
+    return hasGroups ? advance(mine, rollout, await begun(mine, moved)) : "idle";
   });
-  return done.held ? done.result : "idle";
+}
+
+const busyIn = oncePer<Session, Set<string>>(() => new Set());
+
+/** One at a time sees to an environment, of all controllers and, within one, of its loop and who syncs by hand. */
+async function alone(pass: RolloutPass, work: (pass: RolloutPass) => Promise<Tended>): Promise<Tended> {
+  const { session, environment, signal } = pass;
+  const { name } = environment;
+  const busy = busyIn(session);
+  if (busy.has(name)) return "idle";
+  busy.add(name);
+  try {
+    const done = await withLease(session, { environment: `rollout/${name}`, patience: 0 }, async (lost) => {
+      const held = joined([signal, lost]);
+      return work({ ...pass, signal: held.signal }).finally(held.release);
+    });
+    return done.held ? done.result : "idle";
+  } finally {
+    busy.delete(name);
+  }
 }
 
 /** The branch is where another revision failed no more: nobody needs to hear of that one, or to revert it. */
