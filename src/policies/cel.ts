@@ -5,7 +5,11 @@ import { isList, isLiteral, isMap, type Value } from "../core/value.js";
 /** A compiled condition. Throws when it cannot be evaluated on this subject: `double("8MB")`, a member that is not there. */
 export type Condition = (subject: Readonly<Record<string, unknown>>) => boolean;
 
-export type CelVariables = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+/** By name, its type; or, of one with members, theirs. */
+export type CelVariables = Readonly<Record<string, string | CelMembers>>;
+export interface CelMembers {
+  readonly [name: string]: string | CelMembers;
+}
 
 export interface CelSource {
   readonly expression: string;

@@ -30,7 +30,8 @@ const SHARE = 0.8;
 
 /**
  * What a webhook of trueup.yaml says of a promotion. Where it cannot be asked, that is `pending`: whoever decides there may
- * answer later.
+ * answer later. Where the request itself is refused, that is `failed`: the operator has to put it right. It is asked again all
+ * the same.
  * @throws TrueupError CONFIG_INVALID where trueup.yaml names no such webhook; the reason of `signal` where that aborts
  */
 export async function wordOf(
@@ -48,11 +49,17 @@ export async function wordOf(
   const { from, to, revision } = question;
   const id = `${from}/${to}/${revision}`;
   const body = JSON.stringify({ schemaVersion: 1, id, ...question });
-  const ask = (stop: AbortSignal) => askWebhook(known, body, stop);
+  const ask = (stop: AbortSignal) => askWebhook({ ...known, name: webhook, body }, stop);
   return answerOf(session, { key: `webhook ${webhook} ${id}`, holds: interval * SHARE, ask }, signal);
 }
 
-async function askWebhook({ url, secret, timeout }: WebhookConfig, body: string, signal: AbortSignal) {
+interface WebhookQuestion extends WebhookConfig {
+  /** As trueup.yaml has it. */
+  readonly name: string;
+  readonly body: string;
+}
+
+async function askWebhook({ url, secret, timeout, name, body }: WebhookQuestion, signal: AbortSignal) {
   const where = new URL(url).host;
   try {
     // Each question is one of its own: a receiver that drops doubles would never answer the second.
@@ -62,6 +69,10 @@ async function askWebhook({ url, secret, timeout }: WebhookConfig, body: string,
     return { state, reason: oneLine(reason, secret) || `${where} says ${state}` };
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof TrueupError && error.code === "DELIVERY_REFUSED") {
+      const reason = `${error.message}: it does not take the question; check the webhook \`${name}\` of trueup.yaml`;
+      return { state: "failed", reason } as const;
+    }
     const why =
       error instanceof TrueupError ? error.message : `${where} answered something else than a state and a reason`;
     return { state: "pending", reason: why } as const;

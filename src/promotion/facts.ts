@@ -7,7 +7,7 @@ import { DRIFT_KINDS, episodesOf, CLOSES, OPENS, TOLD } from "../reports/episode
 import { loadRollout } from "../reconcile/rollout.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { Session } from "../reconcile/session.js";
-import type { Event } from "../store/store.js";
+import type { Event, TargetRecord } from "../store/store.js";
 import { answerOf } from "./answers.js";
 import { wordOf } from "./external.js";
 import type { Facts, SourceFacts } from "./gates/gate.js";
@@ -112,7 +112,19 @@ export async function sourceFacts(
   // One that ran here and was in sync, and made room for another since: it was tested all the same.
   const isPast =
     run !== undefined && source.tip(session.config.environments.get(environment)?.branch ?? "") !== revision;
-  return { apart: isPast ? [] : apart, since: run === undefined ? undefined : Date.parse(run.since) };
+  return {
+    apart: isPast ? [] : apart,
+    since: run === undefined ? undefined : Date.parse(run.since),
+    drift: driftOf(records.values()),
+  };
+}
+
+function driftOf(records: Iterable<TargetRecord>): SourceFacts["drift"] {
+  const drift = { low: 0, medium: 0, high: 0, critical: 0 };
+  for (const { status } of records) {
+    for (const { kind, severity } of decodeStatus(status)?.open ?? []) if (DRIFT_KINDS.has(kind)) drift[severity] += 1;
+  }
+  return drift;
 }
 
 /** Why an environment whose targets are all in sync is not: its probes have yet to say so. Undefined: they have, or there are none. */

@@ -54,7 +54,19 @@ describe("the word of a webhook", () => {
       "HOST answered something else than a state and a reason",
     ],
     ["is broken", { status: 500, body: "hunter2" }, "pending", "HOST answered 500"],
-    ["sends on", { status: 302, headers: { location: "/" } }, "pending", "HOST answered 302"],
+    ...[408, 425, 429, 503].map((status): [string, SinkAnswer, string, string] => [
+      ...([`asks for patience by ${status}`, { status }, "pending", `HOST answered ${status}`] as const),
+    ]),
+    ...[400, 401, 403, 404, 410, 422].map((status): [string, SinkAnswer, string, string] => [
+      ...([`refuses the question by ${status}`, { status, body: "hunter2" }, "failed"] as const),
+      `HOST answered ${status}: it does not take the question; check the webhook \`board\` of trueup.yaml`,
+    ]),
+    [
+      "sends on",
+      { status: 302, headers: { location: "/" } },
+      "failed",
+      "HOST answered 302: it does not take the question; check the webhook `board` of trueup.yaml",
+    ],
     ["never answers", undefined, "pending", "HOST did not answer within 300 ms"],
   ])("where it %s", async (_, given, state, reason) => {
     answer = () => given;

@@ -8,7 +8,7 @@ export const NOW = Date.parse("2026-11-20T20:00:00Z");
 /** Of a revision that is in sync in dev for two hours, brings two commits and changes one setting of staging. */
 export const FACTS: Facts = {
   ...{ from: "dev", to: "staging", revision: "1a2b3c4d5e6f7a8b", now: NOW },
-  source: { apart: [], since: NOW - 2 * HOUR },
+  source: { apart: [], since: NOW - 2 * HOUR, drift: { low: 0, medium: 0, high: 0, critical: 0 } },
   candidate: { commits: 2, changes: 1, targets: ["host"] },
   lastDrift: () => Promise.resolve(undefined),
   approvals: () => Promise.resolve({ approvers: [], unknown: [] }),

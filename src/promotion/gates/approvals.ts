@@ -36,7 +36,9 @@ export const approvals: GateKind<z.output<typeof schema>> = {
       const from = by === undefined ? "" : ` of ${by.join(", ")}`;
       const needed = `approved by ${who}; ${count - names.length} more${from} needed`;
       const others = approvers.filter((approver) => !counted.includes(approver)).map(({ login }) => login);
-      const uncounted = others.length === 0 ? [] : [`${[...new Set(others)].join(", ")} cannot decide on it`];
+      // Who is in a team that nobody shows may decide all the same.
+      const uncounted =
+        others.length === 0 || unknown.length > 0 ? [] : [`${[...new Set(others)].join(", ")} cannot decide on it`];
       const reason = [needed, ...uncounted, ...unknown].join("; ");
       const todo = `approve it: \`${commandFor(facts)} --approve\``;
       return { state: "pending", reason, todo, ...(names.length > 0 && { by: names }) };

@@ -76,4 +76,6 @@ export interface SourceFacts {
   readonly apart: readonly { readonly target: string; readonly why: string }[];
   /** Milliseconds since 1970: since when the environment was first in sync at the revision; undefined: it never was. */
   readonly since: number | undefined;
+  /** How many of its settings drift now, by severity, as the last passes found them. */
+  readonly drift: Readonly<Record<Severity, number>>;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SEVERITIES } from "../../core/policy.js";
 import { compileCel } from "../../policies/cel.js";
 import type { Facts, GateKind } from "./gate.js";
 
@@ -8,6 +9,7 @@ const VARIABLES = {
   promotion: {
     ...{ from: "string", to: "string", revision: "string" },
     ...{ commits: "int", changes: "int", targets: "list<string>" },
+    drift: { low: "int", medium: "int", high: "int", critical: "int" },
   },
 };
 
@@ -19,7 +21,7 @@ export const when: GateKind<z.output<typeof schema>> = {
   async open(expression, { source, path }) {
     const condition = await compileCel({
       ...{ expression, variables: VARIABLES, where: source.place(path) },
-      hint: `\`promotion\` has ${Object.keys(VARIABLES.promotion).join(", ")}`,
+      hint: `\`promotion\` has ${Object.keys(VARIABLES.promotion).join(", ")}; \`promotion.drift\`: ${SEVERITIES.join(", ")}`,
     });
     const shown = shortened(expression);
     return {
@@ -41,8 +43,9 @@ export const when: GateKind<z.output<typeof schema>> = {
   },
 };
 
-function subject({ from, to, revision, candidate: { commits, changes, targets } }: Facts) {
-  return { from, to, revision, commits: BigInt(commits), changes: BigInt(changes), targets };
+function subject({ from, to, revision, source, candidate: { commits, changes, targets } }: Facts) {
+  const drift = Object.fromEntries(SEVERITIES.map((severity) => [severity, BigInt(source.drift[severity])]));
+  return { from, to, revision, commits: BigInt(commits), changes: BigInt(changes), targets, drift };
 }
 
 function shortened(expression: string): string {

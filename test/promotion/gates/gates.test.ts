@@ -12,7 +12,7 @@ const CASES: Readonly<Record<string, GateCase>> = {
   synced: {
     open: () => openGate(),
     passing: {},
-    other: { source: { apart: [{ target: "host", why: "is Drifted" }], since: undefined } },
+    other: { source: { ...FACTS.source, apart: [{ target: "host", why: "is Drifted" }], since: undefined } },
     state: "pending",
   },
   soak: {
@@ -68,6 +68,19 @@ it("leaves no kind of gate out", () => {
 it.each(gateKinds.map(({ kind }) => kind))("calls a gate `%s` as the policy does", async (kind) => {
   const plain = await CASES[kind]?.open();
   expect(plain?.name).toBe(kind);
+});
+
+it("knows in a condition what drifts in the source now, by severity, and no other words", async () => {
+  const calm = await openGate("when: 'promotion.drift.critical + promotion.drift.high == 0'");
+  const never = new AbortController().signal;
+  const drifting = { ...FACTS.source, drift: { low: 9, medium: 1, high: 1, critical: 0 } };
+  expect(await calm.check(FACTS, never)).toMatchObject({ state: "passed" });
+  expect(await calm.check({ ...FACTS, source: drifting }, never)).toMatchObject({
+    ...{ state: "failed", reason: "`promotion.drift.critical + promotion.drift.high == 0` does not hold" },
+  });
+  await expect(openGate("when: 'promotion.drift.sever == 0'")).rejects.toMatchObject({
+    ...{ code: "POLICY_INVALID", hint: expect.stringContaining("drift") as string },
+  });
 });
 
 it("says what trueup.yaml has to give, where a probe or a webhook is not there", async () => {
