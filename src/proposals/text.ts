@@ -86,9 +86,12 @@ function shown(value: Value): string {
   return value === null ? "*absent*" : code(stringifyJson(value));
 }
 
+/** Besides what may be mark-up anywhere: underlines that do not stand inside a word, and what makes a link of an address. */
+const MARKUP = /[^\p{L}\p{N} _./:…-]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|(?<=:)\/(?=\/)|(?<=www)\./giu;
+
 /** As it is, in one line of a table: entities for whatever Markdown or HTML would take for its own. */
 export function code(text: string, longest = VALUE): string {
   const characters = Array.from(text.replaceAll(/\s+/g, " "), (character) => character);
   const short = characters.length > longest ? `${characters.slice(0, longest - 1).join("")}…` : characters.join("");
-  return `<code>${short.replaceAll(/[^\p{L}\p{N} _./:…-]/gu, (character) => `&#${character.codePointAt(0) ?? 0};`)}</code>`;
+  return `<code>${short.replaceAll(MARKUP, (character) => `&#${character.codePointAt(0) ?? 0};`)}</code>`;
 }

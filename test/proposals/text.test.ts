@@ -64,6 +64,14 @@ describe("a drift pull request", () => {
     expect(row.length).toBeLessThan(2_000);
   });
 
+  it("makes no emphasis of underlines and no link of an address", () => {
+    const { body } = content(
+      setting({ path: "/_a_/__proto__/work_mem", live: "https://evil.example www.evil.example" }),
+    );
+    expect(body).toContain("<code>/&#95;a&#95;/&#95;&#95;proto&#95;&#95;/work_mem</code>");
+    expect(body).toContain("<code>&#34;https:&#47;/evil.example www&#46;evil.example&#34;</code>");
+  });
+
   it("keeps whatever is written in a value, path or rule in its cell: no mark-up, mention or link", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string(), (live, rule) => {
