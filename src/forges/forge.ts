@@ -6,7 +6,10 @@ import type { Approvals, CheckState } from "../core/gate.js";
  */
 export type Pace = "polite" | "none";
 
-/** What a pull request says. Text is Markdown; whoever wrote it has escaped what comes from outside. */
+/**
+ * What a pull request says. Text is Markdown; whoever wrote it has escaped what comes from outside. This, and a comment, is cut to
+ * what the forge takes, by whole lines.
+ */
 export interface PullRequestContent {
   readonly title: string;
   readonly body: string;
@@ -18,6 +21,8 @@ export interface PullRequest {
   readonly url: string;
   readonly title: string;
   readonly body: string;
+  /** The branch that it is to be merged into, which people may change; absent where the forge keeps none. */
+  readonly base?: string;
   /** `closed`: without being merged, which is a decision. */
   readonly state: "open" | "merged" | "closed";
   /** Who merged or closed it, where the forge tells. */

@@ -48,7 +48,11 @@ export async function lookAtBackport(pass: BackportPass): Promise<BackportLook> 
   const forge = known === undefined && !isWanted ? undefined : await session.forge();
   const newest = await forge?.find(backportBranch(environment), signal);
   // One of earlier hotfixes was decided in its time.
-  const pull = newest?.state === "open" || newest?.number === known?.pullRequest?.number ? newest : undefined;
+  const isMeant = newest?.state === "open" || newest?.number === known?.pullRequest?.number;
+  const own = session.config.environments.get(into ?? "")?.branch;
+  // Into another branch, somebody merged it on purpose: here it was declined.
+  const isAway = newest?.state === "merged" && newest.base !== undefined && newest.base !== own;
+  const pull = newest !== undefined && isMeant ? { ...newest, ...(isAway && { state: "closed" as const }) } : undefined;
   // Who declined these hotfixes declined each of them.
   const declined = pull?.state === "closed" ? (known?.revision.split(" ") ?? []) : [];
   const revision = ids.every((id) => declined.includes(id)) ? (known?.revision ?? "") : ids.join(" ");

@@ -3,10 +3,19 @@ import type { Commit } from "../git/lineage.js";
 import { code } from "../proposals/text.js";
 import type { Backport, BackportLook } from "./backport-look.js";
 import type { KeptPromotion } from "./promotion-desk.js";
-import type { HopReport, PromotionState } from "./report.js";
+import { MOST_HOTFIXES } from "./hotfixes.js";
+import type { Difference, HopReport, PromotionState } from "./report.js";
+import { changesText } from "./text.js";
 
-/** Title, body and labels of the pull request. Everything from outside stands in `<code>`. */
-export function backportContent({ environment, into = "" }: Backport, look: BackportLook): PullRequestContent {
+/**
+ * Title, body and labels of the pull request. Everything from outside stands in `<code>`.
+ * @param changes for the first environment; undefined where it does not render
+ */
+export function backportContent(
+  { environment, into = "" }: Backport,
+  look: BackportLook,
+  changes: readonly Difference[] | undefined,
+): PullRequestContent {
   const { picked, conflicting } = look.hotfixes;
   return {
     title: `Bring ${picked.length === 1 ? "a hotfix" : `${picked.length} hotfixes`} of ${environment} back to ${into}`,
@@ -18,6 +27,9 @@ export function backportContent({ environment, into = "" }: Backport, look: Back
       ...(conflicting.length === 0 ? [] : ["", `Not in here, because ${code(into)} has changed the same:`, ""]),
       ...conflicting.map(({ hotfix }) => `- ${shown(hotfix)}`),
       "",
+      ...(changes === undefined
+        ? [`${code(into)} does not render with it: \`trueup validate\` says why.`, ""]
+        : changesText(into, changes)),
     ].join("\n"),
     labels: ["trueup", "backport"],
   };
@@ -30,7 +42,10 @@ function shown({ id, subject, author }: Commit): string {
 /** How it stands, as a sentence. */
 export function backportReason({ environment, into = "" }: Backport, look: BackportLook): string {
   const { hotfixes, against, pull, forge, step } = look;
-  const { picked, conflicting } = hotfixes;
+  const { picked, conflicting, tooMany } = hotfixes;
+  if (tooMany !== undefined) {
+    return `${environment} has ${tooMany} hotfixes of its own, of which no more than ${MOST_HOTFIXES} are brought back: merge them into ${into} by hand`;
+  }
   if (step === "declined") return `${pull?.decidedBy ?? "somebody"} closed ${pull?.url ?? "its pull request"}`;
   const conflicts = conflicting.map(
     ({ hotfix }) =>
@@ -53,13 +68,13 @@ export function backportReport(
   known: KeptPromotion | undefined,
 ): HopReport | undefined {
   const { environment, into } = backport;
-  const { picked, conflicting } = look.hotfixes;
+  const { picked, conflicting, tooMany } = look.hotfixes;
   const commits = [...picked, ...conflicting.map(({ hotfix }) => hotfix)].toReversed();
   const [newest] = commits;
-  if (into === undefined || newest === undefined) return undefined;
+  if (into === undefined || (newest === undefined && tooMany === undefined)) return undefined;
   const state: PromotionState = look.step === "declined" ? "declined" : picked.length === 0 ? "blocked" : "waiting";
   return {
-    ...{ from: environment, to: into, state, revision: newest.id, reason: backportReason(backport, look) },
+    ...{ from: environment, to: into, state, revision: newest?.id ?? null, reason: backportReason(backport, look) },
     ...(known === undefined ? {} : { since: known.since }),
     ...{
       gates: [],

@@ -1,11 +1,15 @@
 import { TrueupError } from "../core/errors.js";
 import type { PromotionStep } from "../core/promotion.js";
 import { tipOf } from "../reconcile/desired.js";
+import { followedState } from "../reconcile/followed.js";
 import { withLease } from "../reconcile/lease.js";
 import type { NewEvent } from "../store/store.js";
 import { type BackportLook, type BackportPass, lookAtBackport } from "./backport-look.js";
 import { backportContent, backportReason } from "./backport-text.js";
+import { differences } from "./difference.js";
+import { renderedAt } from "./hop-memory.js";
 import { backportBranch, backportKey, encodePromotion, type KeptPromotion, loadPromotions } from "./promotion-desk.js";
+import type { Difference } from "./report.js";
 
 /**
  * Offers what an environment's branch has of its own to the first branch of the order, in one pull request that follows both
@@ -81,7 +85,7 @@ async function propose(pass: BackportPass, look: BackportLook): Promise<void> {
   }
   const kept = keptOf(pass, look);
   await keep(pass, kept);
-  const content = backportContent(pass, look);
+  const content = backportContent(pass, look, await changesFor(pass, look));
   if (pull?.state === "open") {
     await forge.update(pull.number, { content }, signal);
     return keep(pass, { ...kept, pullRequest: { number: pull.number, url: pull.url } });
@@ -92,8 +96,24 @@ async function propose(pass: BackportPass, look: BackportLook): Promise<void> {
   await keep(pass, { ...kept, pullRequest: { number: opened.number, url: opened.url } }, told);
 }
 
+/** For the first environment; undefined where it does not render with them. */
+async function changesFor(
+  { session, into = "", branches, signal }: BackportPass,
+  { hotfixes: { commit } }: BackportLook,
+): Promise<readonly Difference[] | undefined> {
+  try {
+    const after = await renderedAt(session, { to: into, commit, memory: undefined, signal });
+    const now = await followedState(session, { environment: into, branches, signal }).catch(() => undefined);
+    return differences(now, after, session.hash());
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
 /** The first branch has all of it, or nothing is to be offered any more. */
-async function end(pass: BackportPass, { forge, pull }: BackportLook): Promise<void> {
+async function end(pass: BackportPass, look: BackportLook): Promise<void> {
+  const { forge, pull, hotfixes } = look;
   const { session, environment, into, branches, known, found: memory, signal } = pass;
   const ids = known?.revision.split(" ") ?? [];
   if (pull?.state === "merged") {
@@ -103,7 +123,8 @@ async function end(pass: BackportPass, { forge, pull }: BackportLook): Promise<v
   const { promotions } = await session.store();
   const settled = await promotions.arrivals(backportKey(environment));
   const hasArrived = into !== undefined && ids.every((id) => settled.has(id));
-  const message = hasArrived ? `${into} has all of it` : into === undefined ? OVER : `${environment} has it no more`;
+  const gone = hotfixes.tooMany === undefined ? `${environment} has it no more` : backportReason(pass, look);
+  const message = hasArrived ? `${into} has all of it` : into === undefined ? OVER : gone;
   if (pull?.state === "open") {
     if (known !== undefined) await keep(pass, { ...known, closing: true });
     const comment = `Nothing is left to bring back: ${message}.`;

@@ -31,10 +31,12 @@ export interface Hotfixes {
   readonly conflicting: readonly { readonly hotfix: Commit; readonly conflicts: readonly MergeConflict[] }[];
   /** Those that the first branch was found to have. */
   readonly settled: readonly string[];
+  /** How many there are, where that is more than are looked at: then all else is empty. */
+  readonly tooMany?: number;
 }
 
 /** Of so many at most something is said: two branches that drift apart by more are merged by people. */
-const MOST_HOTFIXES = 50;
+export const MOST_HOTFIXES = 50;
 
 /** What it comes to, without moving anything. The same request makes the same commits. @throws TrueupError of git */
 export async function hotfixesOf(source: Source, request: HotfixesRequest, signal: AbortSignal): Promise<Hotfixes> {
@@ -43,7 +45,8 @@ export async function hotfixesOf(source: Source, request: HotfixesRequest, signa
   const only = await lineage.commits({ to: tip, from: [from, first], limit: MOST_COMMITS }, signal);
   const hotfixes = ownChanges(only, request);
   const none = { picked: [], commit: first, conflicting: [], settled: [] };
-  if (hotfixes.length === 0 || hotfixes.length > MOST_HOTFIXES) return none;
+  if (hotfixes.length > MOST_HOTFIXES) return { ...none, tooMany: hotfixes.length };
+  if (hotfixes.length === 0) return none;
   const there = await lineage.commits({ to: first, from: tip, limit: MOST_COMMITS }, signal);
   const brought = new Set(there.flatMap(({ trailers }) => trailers.get(BACKPORT) ?? []));
   const [own] = only;

@@ -33,8 +33,10 @@ export async function standingOf(pass: HopPass, request: StandingRequest): Promi
   const { relation } = candidate;
   const pull = stateOf(pass, request.pull);
   if (relation === "held") return { relation, pull };
+  const away = direct ? undefined : awayOf(pass, request);
+  if (pull === "merged" && away !== undefined) return { relation, pull: "closed", why: away };
   const edit = direct && pull !== "open" ? undefined : await editOf(pass, request);
-  const why = isLost ? lostOf(pass, request) : edit;
+  const why = isLost ? lostOf(pass, request) : pull === "open" ? (away ?? edit) : edit;
   if (why !== undefined) return { relation: "hindered", pull, why };
   const head = promotionBranch(pass.hop.to);
   if (pull !== "open" || pass.known?.commit === undefined || pass.branches.has(head)) return { relation, pull };
@@ -60,6 +62,16 @@ export async function isTakenBack({ session, hop, known, signal }: HopPass, newe
 function lostOf({ hop: { from, to } }: HopPass, { revision }: StandingRequest): string {
   const short = revision.slice(0, 10);
   return `${short} is not on the branch of ${from} any more: \`trueup promote ${from} ${to}\` asks for what is`;
+}
+
+/** Its pull request was turned to another branch. */
+function awayOf({ session, hop: { to } }: HopPass, { pull }: StandingRequest): string | undefined {
+  const { branch = to } = session.config.environments.get(to) ?? {};
+  if (pull?.base === undefined || pull.base === branch) return undefined;
+  const { base, url, state, decidedBy = "somebody" } = pull;
+  return state === "merged"
+    ? `${decidedBy} merged ${url} into ${base}, not into ${branch}`
+    : `${url} is to be merged into ${base}: turn it to ${branch} again, or close it`;
 }
 
 /** Who pushed to the branch of a promotion decides what becomes of that. What is in one of the two branches is not lost. */

@@ -5,6 +5,7 @@ import { stringifyJson } from "../lib/json.js";
 import { code } from "../proposals/text.js";
 import type { HopLook } from "./look.js";
 import type { Hop } from "./policy.js";
+import type { Difference } from "./report.js";
 
 /** What nobody reads beyond. GitHub takes 65,536 characters. */
 const ROWS = 100;
@@ -21,9 +22,6 @@ const MARKS: Readonly<Record<JudgedGate["state"], string>> = {
 /** Title, body and labels of a promotion's pull request. Everything from outside stands in `<code>`. */
 export function promotionContent(hop: Hop, { revision, candidate, gates, changes, why }: HopLook): PullRequestContent {
   const { commits, bySetting } = candidate.relation === "ahead" ? candidate : { commits: [], bySetting: [] };
-  const rows = changes.slice(0, ROWS).map(({ target, path, before, after }) => {
-    return `| ${[code(target), code(path), shown(before), shown(after)].join(" | ")} |`;
-  });
   const travelling = commits
     .slice(0, COMMITS)
     .map(({ id, subject, author }) => `- ${code(id.slice(0, 10))} ${code(subject)} (${code(author)})`);
@@ -42,12 +40,7 @@ export function promotionContent(hop: Hop, { revision, candidate, gates, changes
       "| --- | --- | --- |",
       ...gates.map(({ name, state, reason }) => `| ${code(name)} | ${MARKS[state]} | ${code(reason)} |`),
       "",
-      `### What changes for ${code(hop.to)}`,
-      "",
-      ...(changes.length === 0
-        ? ["Nothing: the rendered documents stay as they are."]
-        : ["| target | setting | now | then |", "| --- | --- | --- | --- |", ...rows, ...more(changes.length, ROWS)]),
-      "",
+      ...changesText(hop.to, changes),
       ...(bySetting.length === 0
         ? []
         : [`Both sides changed neighbouring lines of ${names(bySetting)}: merged setting by setting.`, ""]),
@@ -59,6 +52,21 @@ export function promotionContent(hop: Hop, { revision, candidate, gates, changes
     ].join("\n"),
     labels: ["trueup", "promotion"],
   };
+}
+
+/** What merging it does to an environment, setting by setting. */
+export function changesText(environment: string, changes: readonly Difference[]): readonly string[] {
+  const rows = changes.slice(0, ROWS).map(({ target, path, before, after }) => {
+    return `| ${[code(target), code(path), shown(before), shown(after)].join(" | ")} |`;
+  });
+  return [
+    `### What changes for ${code(environment)}`,
+    "",
+    ...(changes.length === 0
+      ? ["Nothing: the rendered documents stay as they are."]
+      : ["| target | setting | now | then |", "| --- | --- | --- | --- |", ...rows, ...more(changes.length, ROWS)]),
+    "",
+  ];
 }
 
 function names(files: readonly string[]): string {

@@ -218,6 +218,19 @@ describe("offering hotfixes to the first branch", () => {
     expect(await git("log", "--format=%(trailers:key=Trueup-Backport,valueonly)", `dev..${HEAD}`)).toBe(merged);
   });
 
+  it("says that there are more of them than it brings back", async () => {
+    for (let count = 1; count <= 51; count += 1) await set("prod", { b: count });
+    await tend();
+    expect(await pull()).toBeUndefined();
+    expect(await shown()).toEqual([
+      {
+        ...{ from: "prod", to: "dev", state: "blocked" },
+        reason:
+          "prod has 51 hotfixes of its own, of which no more than 50 are brought back: merge them into dev by hand",
+      },
+    ]);
+  });
+
   it("leaves alone what somebody pushed to its branch, and ends where the policy turns it off", async () => {
     await set("prod", { b: 7 });
     await tend();

@@ -219,4 +219,45 @@ describe("promotion on GitHub", () => {
     expect(refusals).toHaveLength(1);
     expect(live()).toBe("pool: 2\n");
   });
+
+  it("waits where its pull request is turned to another branch, and is declined where it was merged there", async () => {
+    await begin("{ auto: true, gates: [ { approvals: {} } ] }");
+    const revision = await set(2);
+    const number = (await pass())?.pullRequest?.number ?? 0;
+    await world.repository.git("branch", "other", "prod");
+    await api("PATCH", `pulls/${number}`, { base: "other" });
+    const turned = await pass();
+    expect(turned).toMatchObject({ state: "blocked", revision });
+    expect(turned?.reason).toMatch(/pull\/\d+ is to be merged into other: turn it to prod again, or close it$/);
+    await github.merge(repository, number);
+    const declined = await pass();
+    expect(declined).toMatchObject({ state: "declined" });
+    expect(declined?.reason).toMatch(/^acme merged .*pull\/\d+ into other, not into prod$/);
+    const next = await set(3);
+    expect(await pass()).toMatchObject({ state: "waiting", did: "open", revision: next });
+  });
+
+  it("offers a hotfix back, shows what that changes for the first environment, and ends as it is merged", async () => {
+    await begin("{ auto: true, merge: direct }");
+    await world.commit({ "environments/base/host/app.yaml": "pool: 7\npassword: s3cret\n" }, { branch: "prod" });
+    await pass();
+    const [pull, ...others] = await api<{ number: number; title: string; body: string; base: { ref: string } }[]>(
+      "GET",
+      "pulls?state=open",
+    );
+    expect(others).toEqual([]);
+    expect(pull).toMatchObject({ title: "Bring a hotfix of prod back to dev", base: { ref: "dev" } });
+    expect(pull?.body).toContain("### What changes for <code>dev</code>");
+    expect(pull?.body).toContain(
+      "| <code>host</code> | <code>/app.yaml/pool</code> | <code>1</code> | <code>7</code> |",
+    );
+    expect(pull?.body).toMatch(/<code>\/app\.yaml\/password<\/code> \| \*absent\* \| .*sensitive [0-9a-f]{8}/);
+    expect(pull?.body).not.toContain("s3cret");
+    await github.merge(repository, pull?.number ?? 0);
+    for (let count = 0; count < 2; count += 1) await pass();
+    expect(readFileSync(join(world.root("dev"), "app.yaml"), "utf8")).toContain("pool: 7");
+    const told = (await eventList(session, "prod")).map(({ type }) => type);
+    expect(told.filter((type) => type.startsWith("backport"))).toEqual(["backport-proposed", "backport-over"]);
+    await expect(tip("trueup/backport/prod")).rejects.toThrow();
+  });
 });

@@ -6,6 +6,7 @@ import { answerMark, commandsOf, type Repository } from "./commands.js";
 import { writeComment } from "./comment.js";
 import { conversationsOf } from "./conversations.js";
 import { explain, statusOf } from "./failure.js";
+import { fitting } from "./fitting.js";
 import { isOwn, type Listed } from "./listed.js";
 import { revisionsOf } from "./revisions.js";
 
@@ -88,8 +89,14 @@ function newestOf(octokit: Octokit, { owner, repo }: Repository) {
   };
 }
 
-function shown({ number, html_url, title, body }: Pick<Listed, "number" | "html_url" | "title" | "body">) {
-  return { number, url: html_url, title, body: body ?? "" };
+function shown({
+  number,
+  html_url,
+  title,
+  body,
+  base,
+}: Pick<Listed, "number" | "html_url" | "title" | "body" | "base">) {
+  return { number, url: html_url, title, body: body ?? "", base: base.ref };
 }
 
 interface Found {
@@ -147,7 +154,7 @@ async function create(octokit: Octokit, repository: Repository, { request, signa
   const { head, base, title, body } = request;
   try {
     const { data } = await octokit.rest.pulls.create({
-      ...{ ...repository, head, base, title, body },
+      ...{ ...repository, head, base, title, body: fitting(body) },
       // A second attempt may come after a first that GitHub carried out: ours looks before it asks again.
       request: { signal, retries: 0 },
     });
@@ -200,7 +207,7 @@ async function put(octokit: Octokit, repository: Repository, { number, update, s
   const pull = { ...repository, pull_number: number, request: { signal } };
   if (content !== undefined) {
     const { title, body, labels } = content;
-    await octokit.rest.pulls.update({ ...pull, title, body });
+    await octokit.rest.pulls.update({ ...pull, title, body: fitting(body) });
     await label(octokit, repository, { number, labels, signal });
   }
   if (comment !== undefined) {

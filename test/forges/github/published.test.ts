@@ -22,6 +22,7 @@ describe("GitHub's published examples", () => {
   const changes = new Map<string, (example: never) => unknown>();
   const violations: string[] = [];
   const asked: string[] = [];
+  const bodies: string[] = [];
   let forge: Forge;
   const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
 
@@ -31,6 +32,7 @@ describe("GitHub's published examples", () => {
     for await (const chunk of incoming) body += String(chunk);
     const path = url.split("?")[0] ?? "";
     violations.push(...violationsOf({ method, url, body }));
+    if (body !== "") bodies.push(body);
     asked.push(`${method} ${path}`);
     const operation = operationOf(method, path);
     if (operation === undefined) return void outgoing.writeHead(404).end();
@@ -52,6 +54,7 @@ describe("GitHub's published examples", () => {
   afterEach(() => {
     changes.clear();
     asked.length = 0;
+    bodies.length = 0;
     expect(violations.splice(0)).toEqual([]);
   });
   afterAll(() => server.close());
@@ -61,6 +64,7 @@ describe("GitHub's published examples", () => {
     url: `https://github.com/${REPOSITORY}/pull/1347`,
     title: "Amazing new feature",
     body: "Please pull these awesome changes in!",
+    base: "master",
   };
   const closed =
     (merged_at: string | null) =>
@@ -151,6 +155,22 @@ describe("GitHub's published examples", () => {
       { ...known, number: 2, ref: "refs/pull/2/head", forkedBy: "octocat" },
       { ...known, number: 3, ref: "refs/pull/3/head" },
     ]);
+  });
+
+  it("are kept within what GitHub takes of a text, by whole lines, and with the mark", async () => {
+    const row = `| ${"x".repeat(100)} |\n`;
+    const text = row.repeat(1_000);
+    await forge.update(1347, { content: { title: "t", body: text, labels: [] } }, signal);
+    await forge.conversations?.say(1347, { kind: "preview", text, add: true }, signal);
+    const [body = "", comment = ""] = bodies.splice(0).map((each) => (JSON.parse(each) as { body: string }).body);
+    for (const each of [body, comment]) {
+      expect(each.length).toBeLessThan(65_536);
+      expect(each.length).toBeGreaterThan(64_000);
+      expect(each.split("\n").filter((line) => line.startsWith("|"))).toEqual(
+        Array.from({ length: 624 }, () => row.trimEnd()),
+      );
+    }
+    expect(comment).toMatch(/ of a text\.\n\n<!-- trueup:preview -->$/);
   });
 
   it("are read: a comment of Trueup's own, and a status", async () => {
