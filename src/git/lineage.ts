@@ -1,4 +1,5 @@
 import { TrueupError } from "../core/errors.js";
+import { oneLine } from "../lib/one-line.js";
 import type { MergeFile } from "../core/three-way.js";
 import { git, GitExit } from "./command.js";
 import { commitTree, type TreeCommit } from "./commit-tree.js";
@@ -154,5 +155,7 @@ function commitOf(text: string): Commit {
     const colon = line.indexOf(":");
     return colon > 0 ? [[line.slice(0, colon).trim(), line.slice(colon + 1).trim()]] : [];
   });
-  return { id, tree, parents: parents.split(" ").filter(Boolean), author, at, subject, trailers: new Map(pairs) };
+  // Whoever may push wrote them, and they are shown on terminals, in commits and on forges.
+  const said = { author: oneLine(author), subject: oneLine(subject) };
+  return { id, tree, parents: parents.split(" ").filter(Boolean), ...said, at, trailers: new Map(pairs) };
 }

@@ -1,6 +1,7 @@
 import { attributionText } from "../core/attribution.js";
 import type { IncidentView } from "./notifier.js";
-import { cut, nameOf, oneLine, SHOWN, VALUE, valueText } from "./text.js";
+import { cut, nameOf, SHOWN, VALUE, valueText } from "./text.js";
+import { oneLine } from "../lib/one-line.js";
 
 const ESCAPES: Readonly<Record<string, string>> = {
   "&": "&amp;",

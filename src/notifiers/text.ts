@@ -2,6 +2,7 @@ import { attributionText } from "../core/attribution.js";
 import type { Severity } from "../core/policy.js";
 import type { Value } from "../core/value.js";
 import { stringifyJson } from "../lib/json.js";
+import { oneLine } from "../lib/one-line.js";
 import type { IncidentView, Message } from "./notifier.js";
 
 /** What it is called in the message: `prod/settings /max_connections`. */
@@ -12,11 +13,6 @@ export function nameOf({ environment, target, path }: IncidentView): string {
 /** A value in one line: text in quotes, so that `"5"` is not taken for 5; null where there is none. */
 export function valueText(value: Value): string {
   return value === null ? "absent" : typeof value === "string" ? JSON.stringify(value) : stringifyJson(value);
-}
-
-/** Without control characters, line breaks, and the marks that turn the direction of writing: as a header or title needs it. */
-export function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, " ").trim();
 }
 
 /** At most `limit` UTF-16 code units, an ellipsis included; no character is cut in two. */

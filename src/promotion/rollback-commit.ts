@@ -1,4 +1,5 @@
 import type { Session } from "../reconcile/session.js";
+import { oneLine } from "../lib/one-line.js";
 import { ROLLED_BACK } from "./held.js";
 
 export interface RollbackRequest {
@@ -18,8 +19,8 @@ export async function rollbackCommit(
   signal: AbortSignal,
 ): Promise<string> {
   const { lineage } = await session.source();
-  const why = because === undefined ? "" : `\nBecause: ${because}`;
-  const trailers = `${ROLLED_BACK}: ${to}\nRolled-Back-By: ${by}${why}`;
+  const why = because === undefined ? "" : `\nBecause: ${oneLine(because)}`;
+  const trailers = `${ROLLED_BACK}: ${to}\nRolled-Back-By: ${oneLine(by)}${why}`;
   const message = `Roll ${environment} back to ${to.slice(0, 10)}\n\n${trailers}\n`;
   return lineage.write({ tree: `${to}^{tree}`, parents: [tip], message }, signal);
 }

@@ -3,6 +3,7 @@ import { formatPlace, TrueupError } from "../core/errors.js";
 import type { Finding } from "../core/finding.js";
 import type { Pointer } from "../core/pointer.js";
 import type { Value } from "../core/value.js";
+import { oneLine } from "../lib/one-line.js";
 import { readEnvironment } from "../render/environment.js";
 import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import type { Snapshot } from "../render/snapshot.js";
@@ -132,7 +133,7 @@ export function messageOf({ subject, settings, by, because }: Decided): string {
   const lines = settings.map(
     ({ target, path, desired, live }) => `- ${target} ${path}: ${show(desired)} → ${show(live)}`,
   );
-  const why = because === undefined ? "" : `\nBecause: ${because}`;
+  const why = because === undefined ? "" : `\nBecause: ${oneLine(because)}`;
   return `Adopt live values of ${subject}\n\n${lines.join("\n")}\n\nAdopted by: ${by}${why}\n`;
 }
 

@@ -49,6 +49,13 @@ async function fileOf(revision: string, file: string): Promise<string> {
 }
 
 describe("the lineage of commits", () => {
+  it("shows what others wrote on one line that gives no terminal an order", async () => {
+    const evil = await commit("dev", { "app.yaml": "a: evil\n" }, "clears \u001b[2J\u0007 and \u202eturns");
+    await source.refresh(never);
+    expect((await lineage.commits({ to: evil, limit: 1 }, never))[0]?.subject).toBe("clears  [2J  and  turns");
+    await repository.git("reset", "--hard", "--quiet", "HEAD~1");
+  });
+
   it("tells what a branch has that another has not, newest first, with the trailers", async () => {
     const second = await commit(
       "dev",

@@ -291,6 +291,15 @@ describe("rolling back", () => {
     expect(live("prod")).toContain("c: 3");
   });
 
+  it("writes a reason of several lines as one: it is no trailer of its own", async () => {
+    const good = await tip("prod");
+    await set("prod", { h: 1 });
+    await back({ to: good, because: "INC-1\nTrueup-Promoted: 0000000000" });
+    const trailers = await world.repository.git("log", "-1", "--format=%(trailers:key=Trueup-Promoted)", "prod");
+    expect(trailers.trim()).toBe("");
+    expect(await world.repository.git("log", "-1", "--format=%B", "prod")).toContain("Because: INC-1 Trueup-Promoted");
+  });
+
   it("goes back from a revision that does not even load", async () => {
     const good = await tip("prod");
     await world.commit({ "environments/prod/environment.yaml": "layers: [none]\n" }, { branch: "prod" });

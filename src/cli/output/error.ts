@@ -1,6 +1,7 @@
 import { formatPlace } from "../../core/errors.js";
 import { asTrueupError } from "../../reconcile/pass.js";
 import { reportError, type ReportedError } from "../../reconcile/report.js";
+import { legible } from "./legible.js";
 import { paint } from "./paint.js";
 
 /**
@@ -22,7 +23,7 @@ export function errorText({ code, message, where, hint }: ReportedError): string
   const lines = [`${paint("red", "error:", process.stderr)} ${message} ${paint("dim", `(${code})`, process.stderr)}`];
   if (where !== undefined) lines.push(`  at ${where}`);
   if (hint !== undefined) lines.push(`  hint: ${hint}`);
-  return `${lines.join("\n")}\n`;
+  return legible(`${lines.join("\n")}\n`);
 }
 
 function stack(error: Error): string {

@@ -3,6 +3,7 @@ import { appendFileSync } from "node:fs";
 import type { Value } from "../../core/value.js";
 import type { Globals } from "../globals.js";
 import { type Annotation, workflowCommand } from "./annotation.js";
+import { legible } from "./legible.js";
 import { readJson, stringifyJson } from "../../lib/json.js";
 
 export interface Printable {
@@ -27,9 +28,9 @@ export async function print(output: Globals["output"], printable: Printable): Pr
       return write(stringify(readJson(stringifyJson(data as unknown as Value)), { compat: "yaml-1.1" }));
     }
     case "markdown":
-      return write(markdown());
+      return write(legible(markdown()));
     case "table":
-      return write(table());
+      return write(legible(table()));
     case "github":
       return printForGitHub(printable);
   }
@@ -42,9 +43,9 @@ export async function print(output: Globals["output"], printable: Printable): Pr
 async function printForGitHub({ table, markdown, annotations, outputs }: Printable): Promise<void> {
   // The runner takes `::…` in a log for commands, and a value of a live system could be one.
   const resume = randomUUID();
-  await write(`::stop-commands::${resume}\n${table().replace(/\n?$/, "\n")}::${resume}::\n`);
+  await write(`::stop-commands::${resume}\n${legible(table()).replace(/\n?$/, "\n")}::${resume}::\n`);
   await write((annotations?.() ?? []).map(workflowCommand).join(""));
-  append("GITHUB_STEP_SUMMARY", `${markdown()}\n`);
+  append("GITHUB_STEP_SUMMARY", `${legible(markdown())}\n`);
   append(
     "GITHUB_OUTPUT",
     Object.entries(outputs?.() ?? {})
@@ -76,9 +77,14 @@ export function write(text: string): Promise<void> {
   });
 }
 
+/** What is from outside begins no element, link or image. Where Markdown is shown, it is read as it was. */
+export function markdownText(text: string): string {
+  return text.replaceAll("<", "&lt;").replaceAll("[", "\\[");
+}
+
 /** A Markdown table (GitHub flavoured); what would break a cell is escaped. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
+    `| ${cells.map((cell) => markdownText(cell).replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
   return `${[line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
 }

@@ -1,10 +1,11 @@
 import type { GateState } from "../../core/gate.js";
 import { line } from "../../promotion/by-setting.js";
 import type { HopReport, PromotionState } from "../../promotion/report.js";
+import { code } from "../../proposals/text.js";
 import { formatDuration } from "../../lib/duration.js";
 import { show } from "../../reconcile/events.js";
 import { paint } from "./paint.js";
-import { markdownTable } from "./print.js";
+import { markdownTable, markdownText } from "./print.js";
 import { table } from "./table.js";
 
 const CHANGES = ["TARGET", "SETTING", "NOW", "THEN"] as const;
@@ -80,7 +81,7 @@ export function sinceOf(since: string | undefined): string {
 
 export function hopMarkdown(hop: HopReport): string {
   const { from, to, state, gates, changes, commits, next } = hop;
-  const parts = [`**${from} → ${to}**: ${state}. ${summaryOf(hop)}\n`];
+  const parts = [`**${from} → ${to}**: ${state}. ${markdownText(summaryOf(hop))}\n`];
   if (gates.length > 0) {
     const { head, rows } = gateTable(gates, (one) => one);
     parts.push(markdownTable(head, rows));
@@ -95,9 +96,9 @@ export function hopMarkdown(hop: HopReport): string {
   }
   const travelling = commits
     .slice(0, COMMITS)
-    .map(({ id, subject, author }) => `- \`${id.slice(0, 10)}\` ${subject} (${author})`);
+    .map(({ id, subject, author }) => `- \`${id.slice(0, 10)}\` ${code(subject)} (${code(author)})`);
   const more = commits.length > COMMITS ? [`- … and ${commits.length - COMMITS} more`] : [];
-  for (const lines of [[...travelling, ...more], next.map((line) => `- ${line}`)]) {
+  for (const lines of [[...travelling, ...more], next.map((line) => `- ${markdownText(line)}`)]) {
     if (lines.length > 0) parts.push(`${lines.join("\n")}\n`);
   }
   return parts.join("\n");

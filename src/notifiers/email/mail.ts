@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { escapeHtml, followable, incidentTable } from "../html.js";
 import type { Message } from "../notifier.js";
-import { cut, moreOf, oneLine, plainText, SHOWN } from "../text.js";
+import { cut, moreOf, plainText, SHOWN } from "../text.js";
+import { oneLine } from "../../lib/one-line.js";
 
 /** A mail's parts, each safe where it goes. */
 export interface Mail {

@@ -1,6 +1,7 @@
 import { escapeHtml, followable, incidentTable } from "../html.js";
 import type { IncidentView, Message } from "../notifier.js";
-import { cut, moreOf, oneLine, SHOWN } from "../text.js";
+import { cut, moreOf, SHOWN } from "../text.js";
+import { oneLine } from "../../lib/one-line.js";
 
 /** GitHub takes 65,536 characters. */
 const TABLE = 45_000;

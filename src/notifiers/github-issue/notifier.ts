@@ -1,7 +1,8 @@
 import { TrueupError } from "../../core/errors.js";
 import { hostOf, type HttpRequest, send } from "../http.js";
 import type { Message, Notifier } from "../notifier.js";
-import { cut, oneLine } from "../text.js";
+import { cut } from "../text.js";
+import { oneLine } from "../../lib/one-line.js";
 import { bodyOf, markerOf } from "./body.js";
 import type { GithubIssueSpec } from "./spec.js";
 

@@ -3,7 +3,8 @@ import type { Severity } from "../../core/policy.js";
 import { followable } from "../html.js";
 import { send } from "../http.js";
 import type { IncidentView, Message, Notifier } from "../notifier.js";
-import { cut, nameOf, oneLine, VALUE, valueText } from "../text.js";
+import { cut, nameOf, VALUE, valueText } from "../text.js";
+import { oneLine } from "../../lib/one-line.js";
 import type { PagerdutySpec } from "./spec.js";
 
 const SEVERITY: Readonly<Record<Severity, string>> = {

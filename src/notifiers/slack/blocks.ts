@@ -1,6 +1,7 @@
 import { attributionText } from "../../core/attribution.js";
 import type { IncidentView, Message, Section } from "../notifier.js";
-import { cut, moreOf, nameOf, oneLine, SEVERITY_MARK, valueText } from "../text.js";
+import { cut, moreOf, nameOf, SEVERITY_MARK, valueText } from "../text.js";
+import { oneLine } from "../../lib/one-line.js";
 import { code, escaped, link } from "./mrkdwn.js";
 
 type Text =

@@ -1,4 +1,4 @@
-import { oneLine } from "../text.js";
+import { oneLine } from "../../lib/one-line.js";
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 
