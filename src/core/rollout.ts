@@ -15,8 +15,8 @@ export interface RolloutGroup {
   readonly probes: readonly string[];
 }
 
-/** How a target stands to the revision. `failed`: it was tried. */
-export type Standing = "in sync" | "failed" | "behind";
+/** How a target stands to the revision. `drifted`: it has it, and differs otherwise. `failed`: it was tried. */
+export type Standing = "in sync" | "drifted" | "failed" | "behind";
 
 export interface RolloutFacts {
   readonly standing: (target: string) => Standing;
@@ -42,30 +42,36 @@ export type RolloutStep =
   | { readonly step: "done" }
   /** Nothing to do but to look again. */
   | { readonly step: "wait" }
-  /** The group has the revision: ask its probes. */
-  | { readonly step: "probe"; readonly group: RolloutGroup }
+  /** The group has the revision: ask its probes. One of its targets may have drifted. */
+  | { readonly step: "probe"; readonly group: RolloutGroup; readonly drifted: string | undefined }
   /** A target of the group fails: it is tried again until the time is over. */
   | { readonly step: "trouble"; readonly group: RolloutGroup; readonly target: string };
 
 /**
  * How far a revision has come, by the first group that is not done.
  *
- * | its targets                | its probes    | step    |
- * |----------------------------|---------------|---------|
- * | one failed                 | any           | trouble |
- * | one behind, none failed    | any           | wait    |
- * | all in sync                | not yet asked | probe   |
- * | all in sync                | none          | done    |
- * | all in sync                | healthy       | done    |
+ * | its targets                         | its probes    | step    |
+ * |-------------------------------------|---------------|---------|
+ * | one failed                          | any           | trouble |
+ * | one behind, none failed             | any           | wait    |
+ * | one drifted, none behind or failed  | not yet asked | probe   |
+ * | one drifted, none behind or failed  | none          | wait    |
+ * | one drifted, none behind or failed  | healthy       | wait    |
+ * | all in sync                         | not yet asked | probe   |
+ * | all in sync                         | none          | done    |
+ * | all in sync                         | healthy       | done    |
  *
- * `done`: the next group is looked at; after the last, the rollout is over.
+ * `done`: the next group is looked at; after the last, the rollout is over. Drift holds up what comes after, but is no reason to
+ * let a revision that does harm stay.
  */
 export function rolloutStep({ groups }: Rollout, { standing, healthy }: RolloutFacts): RolloutStep {
   for (const group of groups) {
     const target = group.targets.find((name) => standing(name) === "failed");
     if (target !== undefined) return { step: "trouble", group, target };
     if (group.targets.some((name) => standing(name) === "behind")) return { step: "wait" };
-    if (group.probes.length > 0 && !healthy.has(group.name)) return { step: "probe", group };
+    const drifted = group.targets.find((name) => standing(name) === "drifted");
+    if (group.probes.length > 0 && !healthy.has(group.name)) return { step: "probe", group, drifted };
+    if (drifted !== undefined) return { step: "wait" };
   }
   return { step: "done" };
 }
@@ -91,13 +97,14 @@ export function wavesOf(rollout: Order): Waves {
  * is back before what it leads to is overwritten.
  * @param isToCome whether a target may have something to be restored yet
  */
-export function restoredAfter(
-  target: string,
-  waves: Waves,
-  isToCome: (target: string) => boolean,
-): string | undefined {
+export function restoredAfter(target: string, waves: Waves, isToCome: (target: string) => boolean): string | undefined {
   const own = waves.findIndex((wave) => wave.includes(target));
-  return own < 0 ? undefined : waves.slice(own + 1).flat().findLast(isToCome);
+  return own < 0
+    ? undefined
+    : waves
+        .slice(own + 1)
+        .flat()
+        .findLast(isToCome);
 }
 
 type Order = Pick<Rollout, "dependsOn" | "groups">;

@@ -54,9 +54,10 @@ export function rolloutFacts({ environment, records, kept }: RolloutSources): Ro
 
 function standingOf(record: TargetRecord | undefined, revision: string): Standing {
   if (record?.revision !== revision) return "behind";
-  const state = decodeStatus(record.status)?.report.state;
-  if (state === "Synced") return "in sync";
-  return state === "Failed" ? "failed" : "behind";
+  const report = decodeStatus(record.status)?.report;
+  if (report?.state === "Synced") return "in sync";
+  if (report?.state === "Failed") return "failed";
+  return report?.state === "Drifted" && report.findings.every(({ kind }) => kind !== "pending") ? "drifted" : "behind";
 }
 
 /**

@@ -98,7 +98,8 @@ async function advance(pass: RolloutPass, rollout: Rollout, begin: KeptRollout):
       return kept === begin ? "idle" : "moved";
     }
     const { group } = next;
-    const ill = next.step === "trouble" ? troubleOf(next.target, group, records) : await illness(pass, group);
+    const ill =
+      next.step === "trouble" ? troubleOf(next.target, group, records) : await illness(pass, group, next.drifted);
     if (ill === undefined) {
       kept = { ...withoutClock(kept), healthy: [...kept.healthy, group.name] };
       const message = `the probes of the group ${group.name} are healthy: ${group.probes.join(", ")}`;
@@ -133,6 +134,7 @@ function troubleOf(target: string, { name }: RolloutGroup, records: ReadonlyMap<
 async function illness(
   { session, environment, signal }: RolloutPass,
   group: RolloutGroup,
+  drifted: string | undefined,
 ): Promise<string | undefined> {
   const results = await Promise.all(
     group.probes.map(async (name) => {
@@ -142,7 +144,8 @@ async function illness(
     }),
   );
   const ill = results.flat();
-  return ill.length === 0 ? undefined : `the group ${group.name} is not healthy: ${ill.join("; ")}`;
+  const beside = drifted === undefined ? "" : `; ${drifted} has drifted`;
+  return ill.length === 0 ? undefined : `the group ${group.name} is not healthy: ${ill.join("; ")}${beside}`;
 }
 
 async function finish(pass: RolloutPass, { groups }: Rollout, kept: KeptRollout): Promise<void> {

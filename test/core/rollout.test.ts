@@ -25,12 +25,16 @@ const TARGETS: Readonly<Record<string, readonly Standing[][]>> = {
   "one failed": [
     ["failed", "in sync"],
     ["behind", "failed"],
-    ["failed", "failed"],
+    ["drifted", "failed"],
   ],
   "one behind, none failed": [
     ["behind", "in sync"],
     ["in sync", "behind"],
-    ["behind", "behind"],
+    ["behind", "drifted"],
+  ],
+  "one drifted, none behind or failed": [
+    ["drifted", "in sync"],
+    ["drifted", "drifted"],
   ],
   "all in sync": [["in sync", "in sync"]],
 };
@@ -49,7 +53,7 @@ describe("a rollout", () => {
   const rows = tableIn("core/rollout.ts");
 
   it("has a row for each standing of a group", () => {
-    expect(rows).toHaveLength(5);
+    expect(rows).toHaveLength(8);
     expect(new Set(rows.map(([targets]) => targets))).toEqual(new Set(Object.keys(TARGETS)));
     expect(new Set(rows.map(([, probes]) => probes))).toEqual(new Set(Object.keys(PROBES)));
   });

@@ -250,6 +250,27 @@ guards:
     expect(live("green", "other")).toBe("9");
   });
 
+  it("is restored where a target had drifted before, beside the drift", async () => {
+    const text = (value: string, other = 1) => `value: ${value}\nother: ${other}\n`;
+    await world.commit({ ...canary("1ms"), ...both("one"), ...file("green", text("one")) });
+    await cycle(session);
+    writeFileSync(fileOf("green"), text("one", 9));
+    await cycle(session);
+    answers = () => live("green") !== "two";
+    const bad = await world.commit({ ...both("two"), ...file("green", text("two")) });
+    const report = await cycle(session);
+    expect(report).toMatchObject({ state: "Drifted", failedRevision: { revision: bad } });
+    expect(report.failedRevision?.reason).toContain("503 instead of 2xx; green has drifted");
+    expect([live("green"), live("green", "other"), live("blue")]).toEqual(["one", "9", "one"]);
+    // A good one gets no further than it before somebody has decided on the drift.
+    await world.commit({ ...both("three"), ...file("green", text("three")) });
+    await cycle(session);
+    expect([live("green"), live("blue")]).toEqual(["three", "one"]);
+    writeFileSync(fileOf("green"), text("three"));
+    expect((await cycle(session)).state).toBe("Synced");
+    expect(live("blue")).toBe("three");
+  });
+
   it("is left to whoever wrote over it", async () => {
     await world.commit({ ...canary("1ms"), ...both("one") });
     await cycle(session);
