@@ -193,6 +193,7 @@ export function program(): Command {
     .option("--merge", "merge it now if all gates have passed, where the policy leaves that to a person")
     .option("--approve", "approve this very revision")
     .option("--waive <gate...>", "let it through a gate; with --because")
+    .option("--withdraw", "take back your approval of it, and the gates that you waived")
     .option("--because <reason>", "why; for the history")
     .action(async (from: string, to: string | undefined, options: PromoteOptions, command: Command) =>
       (await import("./verbs/promote.js")).promote({ from, to }, options, globals(command)),

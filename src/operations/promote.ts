@@ -7,6 +7,7 @@ import { bareHop, type Hop } from "../promotion/policy.js";
 import { loadPromotions } from "../promotion/promotion-desk.js";
 import { tendHop } from "../promotion/promote.js";
 import type { HopReport } from "../promotion/report.js";
+import { withdraw } from "../promotion/withdraw.js";
 import { hopReport } from "../promotion/words.js";
 import { tipOf } from "../reconcile/desired.js";
 import { refresh } from "../reconcile/environment.js";
@@ -28,6 +29,8 @@ const argsSchema = z.object({
   merge: z.boolean().default(false),
   approve: z.boolean().default(false),
   waive: z.array(z.string()).default([]),
+  /** Takes back what this person said of the revision, in place of asking for it. */
+  withdraw: z.boolean().optional(),
   because: z.string().optional(),
   by: z.string(),
 });
@@ -42,7 +45,13 @@ export const promote: Operation<Args, PromoteReport> = {
     const branches = await refresh(session, signal);
     const hop = chosen(session, await hopsOf(session, branches, signal), args);
     const known = (await loadPromotions(session)).get(hop.to);
-    const revision = await revisionOf(session, args, tipOf(session, hop.from, branches), signal);
+    const tip = tipOf(session, hop.from, branches);
+    if (args.withdraw === true) {
+      const meant = args.revision === undefined ? known?.revision : undefined;
+      const revision = meant ?? (await revisionOf(session, args, tip, signal));
+      return takeBack({ session, hop, branches, known, signal }, { ...args, revision });
+    }
+    const revision = await revisionOf(session, args, tip, signal);
     const { by, merge, dryRun } = args;
     const pass: HopPass = { session, hop, branches, known, wish: { revision, by, merge }, signal };
     if (dryRun) return { schemaVersion: 1, hop: hopReport(pass, await lookAtHop(pass), known), dryRun };
@@ -55,6 +64,20 @@ export const promote: Operation<Args, PromoteReport> = {
     return { schemaVersion: 1, hop: await tendHop(now), dryRun };
   },
 };
+
+/** Nobody asks for the promotion by that: it goes on as it would, without that word. */
+async function takeBack(pass: HopPass, args: Args & { readonly revision: string }): Promise<PromoteReport> {
+  const { session, hop } = pass;
+  const { revision, by, because } = args;
+  const { candidate } = await lookAtHop({ ...pass, wish: { revision, by, merge: false } });
+  if (candidate.relation === "held") {
+    throw new TrueupError("USAGE", `${hop.to} has ${revision.slice(0, 10)} already`, {
+      hint: `go back with: trueup rollback ${hop.to}`,
+    });
+  }
+  await withdraw(session, hop, { revision, by, because });
+  return { schemaVersion: 1, hop: await tendHop(pass), dryRun: false };
+}
 
 function expectKnown({ config }: Session, name: string | undefined): void {
   const known = [...config.environments.keys()];

@@ -32,6 +32,13 @@ const DECIDE = `
   )
   ${TELL_CHANGED}`;
 
+// One event, however much it was.
+const WITHDRAW = `
+  WITH withdrawn AS (
+    DELETE FROM trueup.decision WHERE environment = $8 AND revision = $9 AND decided_by = $10 RETURNING 1
+  ), changed AS (SELECT 1 FROM withdrawn LIMIT 1)
+  ${TELL_CHANGED}`;
+
 interface DecisionRow {
   gate: string;
   decided_by: string;
@@ -59,6 +66,8 @@ export function promotions(query: Query): Promotions {
       const values = [environment, revision, gate, by, reason];
       return (await query(DECIDE, [...eventColumns([event]).flat(), ...values])).length > 0;
     },
+    withdraw: async (environment, revision, { by, event }) =>
+      (await query(WITHDRAW, [...eventColumns([event]).flat(), environment, revision, by])).length > 0,
   };
 }
 

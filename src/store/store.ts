@@ -320,6 +320,12 @@ export interface Promotions {
     revision: string,
     update: { readonly decision: Omit<Decision, "at">; readonly event: NewEvent },
   ): Promise<boolean>;
+  /** Takes back all that the person decided on this revision; false where that is nothing, and nothing is told. */
+  withdraw(
+    environment: string,
+    revision: string,
+    update: { readonly by: string; readonly event: NewEvent },
+  ): Promise<boolean>;
 }
 
 /** A person's word on a revision that is to reach an environment. */

@@ -455,6 +455,20 @@ export function describeStore(world: StoreWorld): void {
         expect(await store.history.list({ limit: 9 })).toHaveLength(2);
       });
 
+      it("take back what a person said of a very revision, told once", async () => {
+        const approved = event({ type: "approved", message: "ann approved r9" });
+        const decide = (decision: { by: string; gate?: string }) =>
+          store.promotions.decide("prod", "r9", { decision, event: approved });
+        for (const by of ["ann", "bob"]) await decide({ by });
+        await decide({ by: "ann", gate: "soak" });
+        const withdrawn = event({ type: "promotion-withdrawn", message: "ann withdrew it" });
+        const takeBack = () => store.promotions.withdraw("prod", "r9", { by: "ann", event: withdrawn });
+        expect(await takeBack()).toBe(true);
+        expect(await takeBack()).toBe(false);
+        expect((await store.promotions.decisions("prod", "r9")).map(({ by }) => by)).toEqual(["bob"]);
+        expect((await store.history.list({ limit: 9 })).filter(({ type }) => type === withdrawn.type)).toHaveLength(1);
+      });
+
       it("know since when an environment runs a revision, anew where another ran in between", async () => {
         await store.runs.note("prod", "r1");
         const [before] = await store.runs.list("prod", 9);

@@ -359,9 +359,21 @@ describe("promotion by a person", () => {
     expect((await pass())["staging"]?.reason).toContain("approved by nobody yet; 1 more of bob needed");
     expect((await ask({ approve: true, by: "ann" })).hop.state).toBe("waiting");
     const second = await set("dev", { a: 2 });
+    const approvals = ({ hop }: Awaited<ReturnType<typeof ask>>) => hop.gates.find(({ name }) => name === "approvals");
+    expect(approvals(await ask({ approve: true, by: "bob", because: "fine" }))).toMatchObject({ state: "passed" });
+    // Who takes their word back asks for nothing by that.
+    expect(approvals(await ask({ withdraw: true, by: "bob", because: "INC-4" }))).toMatchObject({ state: "pending" });
+    expect((await happened("staging")).at(-1)).toMatch(/^promotion-waits: .*approvals pending/);
+    expect(await happened("staging", "promotion-withdrawn")).toEqual([
+      `promotion-withdrawn: bob withdrew the approval of ${second.slice(0, 10)} of dev: INC-4`,
+    ]);
+    await expect(ask({ withdraw: true, by: "bob" })).rejects.toMatchObject({ code: "USAGE" });
     await cycle(session, "dev");
     expect((await ask({ approve: true, by: "bob", revision: second })).hop).toMatchObject({ state: "promoted" });
     expect(await tip("staging")).toBe(second);
+    await expect(ask({ withdraw: true, by: "bob", revision: second })).rejects.toMatchObject({
+      hint: "go back with: trueup rollback staging",
+    });
     await set("dev", { a: 3 });
     expect((await pass())["staging"]).toMatchObject({ state: "waiting" });
   });

@@ -13,6 +13,7 @@ export interface PromoteOptions {
   readonly merge?: true;
   readonly approve?: true;
   readonly waive?: readonly string[];
+  readonly withdraw?: true;
   readonly because?: string;
 }
 
@@ -24,14 +25,21 @@ export interface PromotePlace {
 /** Exit 0 promoted or nothing to promote, 2 waiting, 1 blocked. @throws TrueupError USAGE */
 export async function promote({ from, to }: PromotePlace, options: PromoteOptions, globals: Globals): Promise<void> {
   const { toRevision, dryRun = false, merge = false, approve = false, waive = [], because } = options;
+  const { withdraw = false } = options;
   if (dryRun && (merge || approve || waive.length > 0)) {
     throw new TrueupError("USAGE", "a dry run decides nothing", { hint: "leave --dry-run out, or the decision" });
+  }
+  if (withdraw && (dryRun || merge || approve || waive.length > 0)) {
+    throw new TrueupError("USAGE", "who withdraws what they said decides nothing else with it", {
+      hint: "leave --withdraw out, or all the other decisions",
+    });
   }
   const args = {
     ...{ from, dryRun, merge, approve, waive: [...waive], by: who() },
     ...(to === undefined ? {} : { to }),
     ...(toRevision === undefined ? {} : { revision: toRevision }),
     ...(because === undefined ? {} : { because }),
+    ...(withdraw && { withdraw }),
   };
   const report = await ask(operation, args, globals);
   await print(globals.output, {
