@@ -142,9 +142,9 @@ async function tell(tending: Tending, preview: Preview): Promise<void> {
   await unlessRefused(tending, "the comment", () => conversations.say(pull.number, comment, signal));
 }
 
-/** Drift pull requests and promotions show what changes in their own text. */
+/** Drift pull requests, promotions and back-ports show what changes in their own text. */
 function saysItself({ branch = "" }: OpenPullRequest): boolean {
-  return /^trueup\/(drift|promote)\//.test(branch);
+  return /^trueup\/(backport|drift|promote)\//.test(branch);
 }
 
 /** Nobody wants to be told that the README changes nothing; but what was said once is kept true. */

@@ -11,8 +11,6 @@ export interface Subject {
   readonly commit: string;
 }
 
-/** GitHub takes 65,536 characters. */
-const LONGEST = 60_000;
 /** A table beyond this is read by nobody. */
 const ROWS = 100;
 const WORDS = 500;
@@ -21,7 +19,7 @@ const DESCRIPTION = 140;
 
 /** The comment, in Markdown. Everything from outside stands in `<code>`, where no mark-up and no mention works. */
 export function previewText(subject: Subject, preview: Preview): string {
-  return cut([...head(subject, preview), ...body(preview)].join("\n"));
+  return [...head(subject, preview), ...body(preview)].join("\n").trimEnd();
 }
 
 function head({ base, commit }: Subject, preview: Preview): readonly string[] {
@@ -125,12 +123,6 @@ function codes(names: readonly string[]): string {
 
 function more(count: number, shownAtMost: number): readonly string[] {
   return count > shownAtMost ? ["", `… and ${count - shownAtMost} more.`] : [];
-}
-
-/** By whole lines: half of a table's row is none. */
-function cut(text: string): string {
-  if (text.length <= LONGEST) return text.trimEnd();
-  return `${text.slice(0, text.lastIndexOf("\n", LONGEST))}\n\n… and more than a comment holds: see the files changed.`;
 }
 
 /** The status `trueup/validate`. */

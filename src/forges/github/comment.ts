@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Octokit } from "@octokit/rest";
 import pRetry from "p-retry";
 import { isUncertain } from "./failure.js";
+import { fitting } from "./fitting.js";
 
 export interface Comment {
   readonly number: number;
@@ -13,6 +14,11 @@ export interface Comment {
 
 /** How far our clock may be ahead of GitHub's, in milliseconds. */
 const CLOCKS_APART = 3_600_000;
+
+/** The mark is kept, however long the text is. */
+export function bodyOf(text: string, mark: string): string {
+  return `${fitting(text)}\n\n${mark}`;
+}
 
 /** Writes a comment, tried three times. An attempt whose answer was lost may have written it: that is looked at first. */
 export async function writeComment(
@@ -31,7 +37,7 @@ export async function writeComment(
     try {
       await octokit.rest.issues.createComment({
         ...issue,
-        body: `${text}\n\n${mark}`,
+        body: bodyOf(text, mark),
         request: { signal, retries: 0 },
       });
     } catch (error) {

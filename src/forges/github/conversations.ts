@@ -2,7 +2,7 @@ import type { Octokit } from "@octokit/rest";
 import type { CommitStatus, ConversationForge, OpenPullRequest, OwnComment } from "../forge.js";
 import type { GitHubIdentity } from "./client.js";
 import { mayWrite, type Repository } from "./commands.js";
-import { writeComment } from "./comment.js";
+import { bodyOf, writeComment } from "./comment.js";
 import { isOwn, type Listed } from "./listed.js";
 import { tagged } from "./tagged.js";
 
@@ -76,7 +76,7 @@ async function say(octokit: Octokit, repository: Repository, saying: Saying): Pr
     if (add) await writeComment(octokit, repository, { number, text, mark, signal });
     return;
   }
-  const body = `${text}\n\n${mark}`;
+  const body = bodyOf(text, mark);
   if (own.body?.trimEnd() === body) return;
   await octokit.rest.issues.updateComment({ ...repository, comment_id: own.id, body, request: { signal } });
 }
