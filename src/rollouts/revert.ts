@@ -8,13 +8,17 @@ import type { RolloutPass } from "./pass.js";
 
 const OVER = "The branch has moved on from the revision that failed: there is nothing left to revert.";
 
+/** What of a commit runs. */
+const CONTENT = ["environments", "policies"] as const;
+
 export interface ProposedRevert extends NonNullable<KeptRollout["pull"]> {
   readonly url: string;
 }
 
 /**
  * Opens the pull request that gives the branch the content of the last good revision; undefined where it was opened already, and
- * where there is no forge or no good revision. A branch that somebody pushed to is left to them.
+ * where there is no forge, no good revision, or nothing to revert: a revert can fail, too, where something else is ill. A branch
+ * that somebody pushed to is left to them.
  */
 export async function proposeRevert(pass: RolloutPass, kept: KeptRollout): Promise<ProposedRevert | undefined> {
   const { session, environment, signal } = pass;
@@ -24,6 +28,7 @@ export async function proposeRevert(pass: RolloutPass, kept: KeptRollout): Promi
   const forge = await session.forge();
   if (forge === undefined) return undefined;
   const source = await session.source();
+  if ((await source.treeId(to, ...CONTENT)) === (await source.treeId(tip, ...CONTENT))) return undefined;
   const head = branchOf(name);
   const from = source.tip(head);
   const reason = failure?.reason ?? "";

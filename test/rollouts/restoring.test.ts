@@ -271,6 +271,23 @@ guards:
     expect(live("blue")).toBe("three");
   });
 
+  it("is proposed to be reverted, but not the revert, which fails where something else is ill", async () => {
+    await world.commit({ ...canary("1ms"), ...both("one") });
+    await cycle(session);
+    answers = () => false;
+    await world.commit(both("two"));
+    for (let count = 0; count < 2; count += 1) await cycle(session);
+    const { pullRequests } = await session.store();
+    expect(await pullRequests.find("trueup/revert/prod")).toMatchObject({ state: "open" });
+    await world.repository.git("branch", "--force", "prod", "trueup/revert/prod");
+    const merged = await world.repository.git("rev-parse", "prod");
+    const writes = await written();
+    for (let count = 0; count < 3; count += 1) await cycle(session);
+    expect(await cycle(session)).toMatchObject({ state: "Synced", failedRevision: { revision: merged } });
+    expect(await pullRequests.find("trueup/revert/prod")).toMatchObject({ state: "merged" });
+    expect(await written()).toEqual(writes);
+  });
+
   it("is left to whoever wrote over it", async () => {
     await world.commit({ ...canary("1ms"), ...both("one") });
     await cycle(session);
