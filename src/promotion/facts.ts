@@ -2,9 +2,8 @@ import type { Approvals, GateVerdict } from "../core/gate.js";
 import { SEVERITIES, type Severity } from "../core/policy.js";
 import type { ApprovalQuery, PullRequest } from "../forges/forge.js";
 import type { Commit } from "../git/lineage.js";
-import { knowledge } from "../reconcile/environment.js";
 import { DRIFT_KINDS, episodesOf, CLOSES, OPENS, TOLD } from "../reports/episodes.js";
-import { loadRollout } from "../reconcile/rollout.js";
+import { type KeptRollout, loadRollout } from "../reconcile/rollout.js";
 import { decodeStatus } from "../reconcile/status.js";
 import type { Session } from "../reconcile/session.js";
 import type { Event, TargetRecord } from "../store/store.js";
@@ -13,9 +12,6 @@ import { wordOf } from "./external.js";
 import type { Facts, SourceFacts } from "./gates/gate.js";
 import type { Hop } from "./policy.js";
 import type { Difference } from "./report.js";
-
-/** So many revisions back an environment's runs are looked at. */
-const MOST_RUNS = 200;
 
 export interface FactsRequest {
   readonly hop: Hop;
@@ -90,7 +86,16 @@ export async function sourceFacts(
   { environment, revision }: { environment: string; revision: string },
   signal: AbortSignal,
 ): Promise<SourceFacts> {
-  const { records, suspended } = await knowledge(session, environment);
+  const store = await session.store();
+  // Side by side: of many environments that are judged at the same time, each is one question for all.
+  const [records, suspensions, rollout, since] = await Promise.all([
+    store.records.load(environment),
+    store.suspensions.list(),
+    loadRollout(session, environment),
+    store.runs.since(environment, revision),
+  ]);
+  signal.throwIfAborted();
+  const suspended = suspensions.some((suspension) => suspension.environment === environment);
   const source = await session.source();
   const same = await sameContent(session, revision);
   const apart: { target: string; why: string }[] = [];
@@ -101,20 +106,16 @@ export async function sourceFacts(
       apart.push({ target, why: `is at ${at?.slice(0, 10) ?? "no revision"}` });
     else if (state !== "Synced") apart.push({ target, why: `is ${state}` });
   }
-  const rollout = await rolloutFault(session, environment, same);
-  if (rollout !== undefined) apart.unshift({ target: environment, why: rollout });
+  const fault = await rolloutFault(session, { environment, kept: rollout, same });
+  if (fault !== undefined) apart.unshift({ target: environment, why: fault });
   if (suspended) apart.unshift({ target: environment, why: "is suspended" });
   if (records.size === 0) apart.push({ target: environment, why: "was never looked at" });
-  signal.throwIfAborted();
-  const { runs } = await session.store();
-  const known = await runs.list(environment, MOST_RUNS);
-  const run = known.find((one) => one.revision === revision);
   // One that ran here and was in sync, and made room for another since: it was tested all the same.
   const isPast =
-    run !== undefined && source.tip(session.config.environments.get(environment)?.branch ?? "") !== revision;
+    since !== undefined && source.tip(session.config.environments.get(environment)?.branch ?? "") !== revision;
   return {
     apart: isPast ? [] : apart,
-    since: run === undefined ? undefined : Date.parse(run.since),
+    since: since === undefined ? undefined : Date.parse(since),
     drift: driftOf(records.values()),
   };
 }
@@ -127,13 +128,15 @@ function driftOf(records: Iterable<TargetRecord>): SourceFacts["drift"] {
   return drift;
 }
 
+interface RolledOut {
+  readonly environment: string;
+  readonly kept: KeptRollout | undefined;
+  /** Whether another commit has the same content as the one that is judged. */
+  readonly same: (other: string) => Promise<boolean>;
+}
+
 /** Why an environment whose targets are all in sync is not: its probes have yet to say so. Undefined: they have, or there are none. */
-async function rolloutFault(
-  session: Session,
-  environment: string,
-  same: (other: string) => Promise<boolean>,
-): Promise<string | undefined> {
-  const kept = await loadRollout(session, environment);
+async function rolloutFault(session: Session, { environment, kept, same }: RolledOut): Promise<string | undefined> {
   const groups = session.rendered.get(environment)?.environment.rollout?.groups ?? [];
   if (kept === undefined || !(await same(kept.revision))) return groups.length > 0 ? "is being rolled out" : undefined;
   if (kept.state === "failed") return `failed: ${kept.failure?.reason ?? "its rollout did not end well"}`;
@@ -160,15 +163,13 @@ async function lastDrift(
   session: Session,
   { environment, severity, since }: DriftQuestion,
 ): Promise<number | "open" | undefined> {
-  const { history } = await session.store();
+  const { history, records: known } = await session.store();
   const isAtLeast = (other: Severity): boolean => SEVERITIES.indexOf(other) >= SEVERITIES.indexOf(severity);
-  const { records } = await knowledge(session, environment);
+  const records = await known.load(environment);
   const open = [...records.values()].flatMap(({ status }) => decodeStatus(status)?.open ?? []);
   if (open.some((finding) => DRIFT_KINDS.has(finding.kind) && isAtLeast(finding.severity))) return "open";
   const from = new Date(since);
-  const events: Event[] = (await history.openAt(from, { opens: OPENS, closes: CLOSES })).filter(
-    (event) => event.environment === environment,
-  );
+  const events: Event[] = [...(await history.openAt(from, { opens: OPENS, closes: CLOSES, environment }))];
   for await (const event of history.read({ types: TOLD, environment, since: from })) events.push(event);
   const ends = episodesOf(events).episodes.flatMap((episode) =>
     isAtLeast(episode.severity) && episode.end !== undefined ? [episode.end.at] : [],

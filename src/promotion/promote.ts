@@ -19,8 +19,7 @@ import { hopReport, reasonOf } from "./words.js";
 export async function tendHop(pass: HopPass): Promise<HopReport> {
   const first = await lookAtHop(pass);
   await noteContent(pass, first);
-  const isIdle = first.step === "nothing" || isQuiet(pass.known, first);
-  if (isIdle && (await dueStatus(pass, first)) === undefined) return hopReport(pass, first, pass.known);
+  if (await isIdle(pass, first)) return hopReport(pass, first, pass.known);
   const { session, hop } = pass;
   const lease = { environment: `promotion/${hop.to}`, patience: pass.wish === undefined ? 0 : PATIENCE };
   const done = await withLease(session, lease, async () => {
@@ -32,6 +31,17 @@ export async function tendHop(pass: HopPass): Promise<HopReport> {
   });
   if (done.held) return done.result;
   throw new TrueupError("STORE_BUSY", `${done.by} is promoting into ${hop.to}`, { hint: "the next pass looks again" });
+}
+
+/** Looks, and tells of a hop at which nothing is to be done; undefined where something is: see `tendHop`. */
+export async function idleReport(pass: HopPass): Promise<HopReport | undefined> {
+  const look = await lookAtHop(pass);
+  await noteContent(pass, look);
+  return (await isIdle(pass, look)) ? hopReport(pass, look, pass.known) : undefined;
+}
+
+async function isIdle(pass: HopPass, look: HopLook): Promise<boolean> {
+  return (look.step === "nothing" || isQuiet(pass.known, look)) && (await dueStatus(pass, look)) === undefined;
 }
 
 /** What came of it: the look, and how it is after what was done. */

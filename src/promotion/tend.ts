@@ -4,11 +4,13 @@ import type { Session } from "../reconcile/session.js";
 import { sourceFacts } from "./facts.js";
 import { tendBackport } from "./backport.js";
 import { tellDeployment } from "./deployments.js";
+import { sideBySide } from "../lib/side-by-side.js";
+import type { HopPass } from "./look.js";
 import { type HopMemory, hopMemory } from "./hop-memory.js";
-import { hopsOf, type Hops } from "./hops.js";
+import { HOPS_AT_ONCE, hopsOf, type Hops } from "./hops.js";
 import type { Hotfixes } from "./hotfixes.js";
 import { backportBranch, backportKey, type KeptPromotion, loadPromotions, promotionBranch } from "./promotion-desk.js";
-import { tendHop } from "./promote.js";
+import { idleReport, tendHop } from "./promote.js";
 import { bareHop, type Hop } from "./policy.js";
 import type { HopReport } from "./report.js";
 
@@ -44,20 +46,26 @@ export async function tendPromotions(
   // Nothing was heard of git yet: that a branch is not there is no news.
   if (branches.size === 0) return [];
   const { hops, faults } = await hopsOf(session, branches, signal);
-  const ordered = new Set(hops.flatMap(({ from, to }) => [from, to]));
-  for (const name of [...ordered].filter((one) => !faults.has(one)))
-    await noteRun(session, memory, { name, branches, signal });
+  await noteRuns(session, memory, { hops: { hops, faults }, branches, signal });
   for (const [name, fault] of faults) tellFault(session, memory, name, fault);
   const reports: HopReport[] = [];
   const tended: readonly Tended[] = [
     ...hops.map((hop) => ({ hop, over: false })),
     ...others({ hops, faults }, kept, session),
   ];
-  for (const { hop, over } of tended) {
+  const passes = tended.flatMap(({ hop, over }): readonly HopPass[] => {
     const known = kept.get(hop.to);
-    if (!hop.auto && known === undefined) continue;
+    if (!hop.auto && known === undefined) return [];
+    return [{ session, hop, over, branches, known, memory: memory.hops, signal }];
+  });
+  // Mostly nothing is to be done, and looking is waiting. What is done is done in order, and after another look: time has passed.
+  const looks = await sideBySide(passes, HOPS_AT_ONCE, idleReport);
+  for (const [index, pass] of passes.entries()) {
+    const { hop } = pass;
     try {
-      reports.push(await tendHop({ session, hop, over, branches, known, memory: memory.hops, signal }));
+      const look = looks[index];
+      if (look?.status === "rejected") throw look.reason;
+      reports.push(look?.value ?? (await tendHop(pass)));
       memory.faults.delete(hop.to);
     } catch (error) {
       signal.throwIfAborted();
@@ -151,6 +159,25 @@ function others(
   });
 }
 
+interface Running {
+  readonly hops: Hops;
+  readonly branches: ReadonlyMap<string, string>;
+  readonly signal: AbortSignal;
+}
+
+async function noteRuns(session: Session, memory: TendMemory, { hops, branches, signal }: Running): Promise<void> {
+  const ordered = new Set(hops.hops.flatMap(({ from, to }) => [from, to]));
+  const names = [...ordered].filter((name) => !hops.faults.has(name));
+  const noted = await sideBySide(names, HOPS_AT_ONCE, (name) => noteRun(session, memory, { name, branches, signal }));
+  signal.throwIfAborted();
+  names.forEach((name, index) => {
+    const one = noted[index];
+    // Beside the hop into it: that may go well.
+    if (one?.status === "rejected") tellFault(session, memory, `run/${name}`, one.reason);
+    else memory.faults.delete(`run/${name}`);
+  });
+}
+
 interface Noting {
   readonly name: string;
   readonly branches: ReadonlyMap<string, string>;
@@ -166,7 +193,7 @@ async function noteRun(session: Session, { runs }: TendMemory, { name, branches,
   runs.set(name, revision);
 }
 
-/** @param key the environment, or its `backportKey` */
+/** @param key the environment, its `backportKey`, or what else of it is looked at */
 function tellFault({ log }: Session, { faults }: TendMemory, key: string, error: unknown): void {
   const { code, message, hint } = asTrueupError(error);
   // The same fault in every pass is one line.

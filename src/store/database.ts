@@ -66,3 +66,23 @@ export async function withClient<Result>(
     client.release();
   }
 }
+
+/** For `batched`: the rows that say the same in a column, by that. */
+export function byKey<Column extends string, Row extends Record<Column, string>>(
+  rows: readonly Row[],
+  column: Column,
+): ReadonlyMap<string, readonly Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(row[column]);
+    if (group === undefined) groups.set(row[column], [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+/** For `batched`: keys such as `revision environment`, of which the first has no space, as an array a column. */
+export function columns(keys: readonly string[]): readonly [readonly string[], readonly string[]] {
+  const spaces = keys.map((key) => [key, key.indexOf(" ")] as const);
+  return [spaces.map(([key, at]) => key.slice(0, at)), spaces.map(([key, at]) => key.slice(at + 1))];
+}

@@ -46,7 +46,7 @@ const OPEN_AT = `
       max(id) FILTER (WHERE type = 'retired') OVER (PARTITION BY environment, target)
     ) AS closed
     FROM trueup.event
-    WHERE at < $1 AND target IS NOT NULL AND (type = ANY ($2) OR type = ANY ($3) OR type = 'retired')
+    WHERE at < $1 AND ($4::text IS NULL OR environment = $4) AND target IS NOT NULL AND (type = ANY ($2) OR type = ANY ($3) OR type = 'retired')
   )
   SELECT DISTINCT ON (environment, target, path)
     id, at, environment, target, type, path, revision, message, detail::text AS detail
@@ -76,8 +76,8 @@ export function history(query: Query): History {
       return rows.map(eventOf);
     },
     read: (wanted) => read(query, wanted),
-    openAt: async (moment, { opens, closes }) => {
-      const rows = await query<Row>(OPEN_AT, [moment.toISOString(), [...opens], [...closes]]);
+    openAt: async (moment, { opens, closes, environment = null }) => {
+      const rows = await query<Row>(OPEN_AT, [moment.toISOString(), [...opens], [...closes], environment]);
       return rows.map(eventOf);
     },
   };

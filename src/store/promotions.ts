@@ -1,4 +1,5 @@
-import type { Query } from "./database.js";
+import { batched } from "../lib/batched.js";
+import { byKey, columns, type Query } from "./database.js";
 import { eventColumns, INSERT_EVENTS, TELL_CHANGED } from "./history.js";
 import type { Decision, Promotions } from "./store.js";
 
@@ -16,12 +17,12 @@ const SAVE = `
   )
   ${INSERT_EVENTS}`;
 
-const ARRIVALS = `SELECT commit_id, revision FROM trueup.arrival WHERE environment = $1`;
+const ARRIVALS = `SELECT environment, commit_id, revision FROM trueup.arrival WHERE environment = ANY ($1)`;
 
 const DECISIONS = `
-  SELECT gate, decided_by, reason, decided_at
+  SELECT revision || ' ' || environment AS of, gate, decided_by, reason, decided_at
   FROM trueup.decision
-  WHERE environment = $1 AND revision = $2
+  WHERE (environment, revision) IN (SELECT * FROM unnest($2::text[], $1::text[]))
   ORDER BY decided_at, decided_by`;
 
 const DECIDE = `
@@ -39,7 +40,14 @@ const WITHDRAW = `
   ), changed AS (SELECT 1 FROM withdrawn LIMIT 1)
   ${TELL_CHANGED}`;
 
+interface ArrivalRow {
+  environment: string;
+  commit_id: string;
+  revision: string;
+}
+
 interface DecisionRow {
+  of: string;
   gate: string;
   decided_by: string;
   reason: string | null;
@@ -47,6 +55,12 @@ interface DecisionRow {
 }
 
 export function promotions(query: Query): Promotions {
+  const arrivalsInto = batched(async (environments) =>
+    byKey(await query<ArrivalRow>(ARRIVALS, [environments]), "environment"),
+  );
+  const decisionsOn = batched(async (pairs: readonly string[]) =>
+    byKey(await query<DecisionRow>(DECISIONS, columns(pairs)), "of"),
+  );
   return {
     load: async () => {
       const rows = await query<{ environment: string; promotion: string }>(LOAD);
@@ -56,12 +70,10 @@ export function promotions(query: Query): Promotions {
       const arrived = [arrival?.commit ?? null, arrival?.revision ?? null];
       await query(SAVE, [...eventColumns(events), environment, promotion, ...arrived]);
     },
-    arrivals: async (environment) => {
-      const rows = await query<{ commit_id: string; revision: string }>(ARRIVALS, [environment]);
-      return new Map(rows.map(({ commit_id, revision }) => [commit_id, revision]));
-    },
+    arrivals: async (environment) =>
+      new Map((await arrivalsInto(environment))?.map(({ commit_id, revision }) => [commit_id, revision])),
     decisions: async (environment, revision) =>
-      (await query<DecisionRow>(DECISIONS, [environment, revision])).map(decisionOf),
+      ((await decisionsOn(`${revision} ${environment}`)) ?? []).map(decisionOf),
     decide: async (environment, revision, { decision: { gate = "", by, reason = null }, event }) => {
       const values = [environment, revision, gate, by, reason];
       return (await query(DECIDE, [...eventColumns([event]).flat(), ...values])).length > 0;

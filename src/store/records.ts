@@ -1,9 +1,10 @@
-import type { Query, Transaction } from "./database.js";
+import { batched } from "../lib/batched.js";
+import { byKey, type Query, type Transaction } from "./database.js";
 import { saveNews } from "./incidents.js";
 import { eventColumns, INSERT_EVENTS } from "./history.js";
 import type { News, TargetRecord, TargetRecords } from "./store.js";
 
-const LOAD = `SELECT target, last_applied, status, revision FROM trueup.target WHERE environment = $1`;
+const LOAD = `SELECT environment, target, last_applied, status, revision FROM trueup.target WHERE environment = ANY ($1)`;
 
 // One statement, so that record and events are saved together or not at all, in one round trip and without a transaction
 // of our own. The events' columns come first, as $1 to $7, because INSERT_EVENTS counts them so.
@@ -21,6 +22,7 @@ const REMOVE = `
   ${INSERT_EVENTS}`;
 
 interface Row {
+  environment: string;
   target: string;
   last_applied: string | null;
   status: string;
@@ -37,11 +39,9 @@ export function targetRecords(query: Query, transaction: Transaction): TargetRec
         await saveNews(inside, news);
       });
   };
+  const rowsOf = batched(async (environments) => byKey(await query<Row>(LOAD, [environments]), "environment"));
   return {
-    load: async (environment) => {
-      const rows = await query<Row>(LOAD, [environment]);
-      return new Map(rows.map((row) => [row.target, recordOf(row)]));
-    },
+    load: async (environment) => new Map((await rowsOf(environment))?.map((row) => [row.target, recordOf(row)])),
     save: async (environment, target, { record, events, news }) => {
       const { lastApplied = null, status, revision = null } = record;
       const values = [...eventColumns(events), environment, target, lastApplied, status, revision];

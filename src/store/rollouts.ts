@@ -1,9 +1,10 @@
-import type { Query, Transaction } from "./database.js";
+import { batched } from "../lib/batched.js";
+import { columns, type Query, type Transaction } from "./database.js";
 import { eventColumns, INSERT_EVENTS } from "./history.js";
 import { saveNews } from "./incidents.js";
 import type { Rollouts } from "./store.js";
 
-const LOAD = `SELECT rollout FROM trueup.rollout WHERE environment = $1`;
+const LOAD = `SELECT environment, rollout FROM trueup.rollout WHERE environment = ANY ($1)`;
 
 const SAVE = `
   WITH saved AS (
@@ -17,20 +18,26 @@ const SAVE = `
   ${INSERT_EVENTS}`;
 
 const FAILURE = `
-  SELECT failed_at, failure FROM trueup.run WHERE environment = $1 AND revision = $2 AND failed_at IS NOT NULL`;
+  SELECT revision || ' ' || environment AS of, failed_at, failure
+  FROM trueup.run
+  WHERE (environment, revision) IN (SELECT * FROM unnest($2::text[], $1::text[])) AND failed_at IS NOT NULL`;
 
 export function rollouts(query: Query, transaction: Transaction): Rollouts {
+  const failureOf = batched(async (pairs: readonly string[]) => {
+    const rows = await query<{ of: string; failed_at: Date; failure: string }>(FAILURE, columns(pairs));
+    return new Map(rows.map(({ of, failed_at, failure }) => [of, { at: failed_at.toISOString(), reason: failure }]));
+  });
   return {
-    load: async (environment) => (await query<{ rollout: string }>(LOAD, [environment]))[0]?.rollout,
+    load: batched(async (environments) => {
+      const rows = await query<{ environment: string; rollout: string }>(LOAD, [environments]);
+      return new Map(rows.map(({ environment, rollout }) => [environment, rollout]));
+    }),
     save: (environment, { rollout, failed, events, news }) =>
       transaction(async (inside) => {
         const failure = [failed?.revision ?? null, failed?.reason ?? null];
         await inside(SAVE, [...eventColumns(events), environment, rollout, ...failure]);
         if (news !== undefined) await saveNews(inside, news);
       }),
-    failure: async (environment, revision) => {
-      const [row] = await query<{ failed_at: Date; failure: string }>(FAILURE, [environment, revision]);
-      return row && { at: row.failed_at.toISOString(), reason: row.failure };
-    },
+    failure: (environment, revision) => failureOf(`${revision} ${environment}`),
   };
 }

@@ -1,7 +1,13 @@
-import type { Query } from "./database.js";
+import { batched } from "../lib/batched.js";
+import { columns, type Query } from "./database.js";
 import type { Runs } from "./store.js";
 
 const LIST = `SELECT revision, since FROM trueup.run WHERE environment = $1 AND failed_at IS NULL ORDER BY since DESC, revision LIMIT $2`;
+
+const SINCE = `
+  SELECT revision || ' ' || environment AS of, since
+  FROM trueup.run
+  WHERE (environment, revision) IN (SELECT * FROM unnest($2::text[], $1::text[])) AND failed_at IS NULL`;
 
 const PAST = `
   SELECT revision, since, failed_at, failure FROM trueup.run WHERE environment = $1 ORDER BY since DESC, revision LIMIT $2`;
@@ -20,7 +26,12 @@ interface PastRow {
 }
 
 export function runs(query: Query): Runs {
+  const sinceOf = batched(async (pairs: readonly string[]) => {
+    const rows = await query<{ of: string; since: Date }>(SINCE, columns(pairs));
+    return new Map(rows.map(({ of, since }) => [of, since.toISOString()]));
+  });
   return {
+    since: (environment, revision) => sinceOf(`${revision} ${environment}`),
     list: async (environment, limit) => {
       const rows = await query<{ revision: string; since: Date }>(LIST, [environment, limit]);
       return rows.map(({ revision, since }) => ({ revision, since: since.toISOString() }));

@@ -76,7 +76,10 @@ export interface History {
    * What was open at a moment: for each setting, and for each target itself, the first event that opened something which no
    * later one had closed by then. A `retired` target closes all that was open of it.
    */
-  openAt(moment: Date, types: { opens: readonly string[]; closes: readonly string[] }): Promise<readonly Event[]>;
+  openAt(
+    moment: Date,
+    query: { opens: readonly string[]; closes: readonly string[]; environment?: string },
+  ): Promise<readonly Event[]>;
 }
 
 /** Advisory: at most one holder of a name, for as long as the holder lives and renews. */
@@ -340,6 +343,8 @@ export interface Decision {
 
 /** Which revisions an environment was in sync at, and since when. */
 export interface Runs {
+  /** ISO 8601: since when the environment was in sync at the revision; undefined where it never was, or the revision failed. */
+  since(environment: string, revision: string): Promise<string | undefined>;
   /** Newest first; without those that failed. */
   list(environment: string, limit: number): Promise<readonly Run[]>;
   /** Newest first, with those that failed. */

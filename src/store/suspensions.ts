@@ -1,3 +1,4 @@
+import { batched } from "../lib/batched.js";
 import type { Query } from "./database.js";
 import type { Suspension, Suspensions } from "./store.js";
 
@@ -25,8 +26,10 @@ interface Row {
 }
 
 export function suspensions(query: Query): Suspensions {
+  // One question for all who ask at the same time: whoever looks at an environment does.
+  const listed = batched(async () => new Map([["all", (await query<Row>(LIST)).map(suspensionOf)]]));
   return {
-    list: async () => (await query<Row>(LIST)).map(suspensionOf),
+    list: async () => (await listed("all")) ?? [],
     set: async ({ environment, by, reason, until }) => {
       // Through Date, because the server would read an instant without a zone in a zone of its own.
       const endsAt = until === undefined ? null : new Date(until).toISOString();

@@ -176,6 +176,10 @@ export function describeStore(world: StoreWorld): void {
         const opens = ["drifted", "unknown"];
         const open = await store.history.openAt(moment, { opens, closes: ["healed", "recovered"] });
         const ids = new Map((await store.history.list({ limit: 20 })).map(({ id, message }) => [id, message]));
+        const { environment = "" } = open[0] ?? {};
+        const closes = ["healed", "recovered"];
+        expect(await store.history.openAt(moment, { opens, closes, environment })).toEqual(open);
+        expect(await store.history.openAt(moment, { opens, closes, environment: "another" })).toEqual([]);
         expect(open.map(({ target, path, type }) => [target, path, type]).sort()).toEqual([
           ["broker", undefined, "unknown"],
           ["settings", "/again", "drifted"],
@@ -484,6 +488,32 @@ export function describeStore(world: StoreWorld): void {
         expect(await store.runs.list("prod", 1)).toEqual([again]);
       });
 
+      it("answer those who ask at the same time each for themselves, with what was saved before", async () => {
+        const { promotions, records, rollouts, runs } = store;
+        const names = ["prod", "staging", "the lab"];
+        for (const name of names.slice(1)) {
+          await promotions.save(name, { arrival: { commit: "c", revision: name }, events: [] });
+          const decision = { by: "ann" };
+          await promotions.decide(name, "r1", { decision, event: event({ type: "approved", message: "yes" }) });
+          await rollouts.save(name, { rollout: name, failed: { revision: "r0", reason: name }, events: [] });
+          await runs.note(name, "r1");
+          await records.save(name, "settings", { record: { status: name }, events: [] });
+        }
+        const each = <Answer>(ask: (name: string) => Promise<Answer>) => Promise.all(names.map(ask));
+        const arrived = await each(async (name) => (await promotions.arrivals(name)).get("c"));
+        const decided = await each(async (name) => (await promotions.decisions(name, "r1")).length);
+        const ran = await each(async (name) => (await runs.since(name, "r1")) !== undefined);
+        const known = await each(async (name) => (await records.load(name)).get("settings")?.status);
+        expect([arrived, known]).toEqual(Array(2).fill([undefined, "staging", "the lab"]));
+        expect(await each((name) => rollouts.load(name))).toEqual(arrived);
+        expect(await each(async (name) => (await rollouts.failure(name, "r0"))?.reason)).toEqual(arrived);
+        expect([decided, ran]).toEqual([
+          [0, 1, 1],
+          [false, true, true],
+        ]);
+        expect(await promotions.decisions("staging", "r2")).toEqual([]);
+      });
+
       it("keep how a revision rolls out, and that it failed, with the events and the news of it or not at all", async () => {
         expect(await store.rollouts.load("prod")).toBeUndefined();
         await store.runs.note("prod", "r1");
@@ -506,6 +536,7 @@ export function describeStore(world: StoreWorld): void {
         });
         expect(await store.rollouts.failure("dev", "r2")).toBeUndefined();
         expect((await store.runs.list("prod", 9)).map(({ revision }) => revision)).toEqual(["r1"]);
+        expect(await store.runs.since("prod", "r2")).toBeUndefined();
         // One that failed before it was ever in sync is no run, and another ran in between all the same.
         await store.rollouts.save("prod", { rollout: "{}", failed: { ...failed, revision: "r3" }, events: [] });
         expect((await store.runs.list("prod", 9)).map(({ revision }) => revision)).toEqual(["r1"]);

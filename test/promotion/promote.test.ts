@@ -236,9 +236,12 @@ describe("hops side by side", () => {
     await set("staging", { h: 3 });
     const { rollouts } = await session.store();
     await rollouts.save("dev", { rollout: "{", events: [] });
+    await pass();
     const { hops, faults } = await all(session.stop);
     expect(hops.map(({ to }) => to)).toEqual(["prod"]);
     expect(faults.map(({ environment }) => environment)).toEqual(["staging"]);
+    expect(memory.faults.get("staging")).toBe(faults[0]?.error.message);
+    expect(await tip("prod")).toBe(await tip("staging"));
   });
 
   it("are all given up where that is asked for, and asked anew by whoever comes next", async () => {
