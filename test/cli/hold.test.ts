@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { hold, type HoldOptions } from "../../src/cli/verbs/hold.js";
-import { makeWorld, type World } from "../support/cli.js";
+import { makeWorld, serverStore, TRUEUP_YAML, type World } from "../support/cli.js";
 import { answer } from "../support/json-shapes.js";
 
 // The last ones run a process a command; a busy machine takes its time.
@@ -63,11 +63,14 @@ describe("the words of a hold", () => {
 
 describe("trueup hold", () => {
   let world: World;
+  let store: Awaited<ReturnType<typeof serverStore>>;
   beforeAll(async () => {
-    world = await makeWorld();
+    store = await serverStore();
+    world = await makeWorld({ config: TRUEUP_YAML + store.line });
   });
-  afterAll(() => {
+  afterAll(async () => {
     world.remove();
+    await store.close();
   });
   const run = (...words: string[]) => world.run(["hold", ...words]);
 

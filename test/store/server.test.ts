@@ -12,15 +12,18 @@ const open = (url: string) => openStore({ url, stateDirectory: "unused" });
 for (const major of postgresMajors) {
   describe(`PostgreSQL ${major}`, () => {
     let server: TestPostgres;
+    let url: string;
     beforeAll(async () => {
       server = await startPostgres({ major });
+      url = await server.newDatabase();
     });
     afterAll(() => server.close());
 
     describeStore({
       name: `PostgreSQL ${major}`,
       create: async () => {
-        const url = await server.newDatabase();
+        // As good as a new database, in a tenth of the time.
+        await server.sql("DROP SCHEMA IF EXISTS trueup CASCADE", { url });
         return {
           connect: () => serverDatabase(url),
           close: () => Promise.resolve(),

@@ -37,23 +37,27 @@ describe.skipIf(postgresUnavailable !== undefined)("postgres-settings", () => {
     for (const scope of index === 0 ? SCOPES : SCOPES.slice(0, 1)) {
       describe(`${scope} on PostgreSQL ${major}`, () => {
         let server: TestPostgres;
+        let database: string;
         beforeAll(async () => {
           server = await startPostgres({ major });
+          database = new URL(await server.newDatabase()).pathname.slice(1);
         });
         afterAll(() => server.close());
         describeTarget({
           name: `postgres-settings, scope ${scope}, PostgreSQL ${major}`,
           examples,
           watches: false,
-          create: () => place(server, scope),
+          create: () => place(server, { scope, database }),
         });
       });
     }
   }
 });
 
-async function place(server: TestPostgres, scope: Scope): Promise<TargetPlace> {
-  const database = new URL(await server.newDatabase()).pathname.slice(1);
+async function place(
+  server: TestPostgres,
+  { scope, database }: { scope: Scope; database: string },
+): Promise<TargetPlace> {
   const role = new URL(await server.newRole({ password: "role-password" })).username;
   const alter = {
     server: "ALTER SYSTEM",
@@ -67,7 +71,8 @@ async function place(server: TestPostgres, scope: Scope): Promise<TargetPlace> {
     await server.sql(`${alter} ${literal === undefined ? `RESET ${parameter}` : `SET ${parameter} = ${literal}`}`);
     if (scope === "server") await server.sql("SELECT pg_reload_conf()");
   };
-  if (scope === "server") await server.sql("ALTER SYSTEM RESET ALL");
+  // What the test before has set; a role is each test's own.
+  if (scope === "server" || scope === "database") await server.sql(`${alter} RESET ALL`);
   for (const [name, value] of Object.entries(before)) await set(name, value);
   const specs = {
     server: {},

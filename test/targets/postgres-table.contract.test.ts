@@ -27,8 +27,10 @@ describe.skipIf(postgresUnavailable !== undefined)("postgres-table", () => {
     for (const type of index === 0 ? (["jsonb", "text"] as const) : (["jsonb"] as const)) {
       describe(`${type} on PostgreSQL ${major}`, () => {
         let server: TestPostgres;
+        let admin: string;
         beforeAll(async () => {
           server = await startPostgres({ major });
+          admin = await server.newDatabase();
         });
         afterAll(() => server.close());
         describeTarget({
@@ -49,21 +51,23 @@ describe.skipIf(postgresUnavailable !== undefined)("postgres-table", () => {
             },
             secrets: ["hunter2", "role-password"],
           },
-          create: () => place(server, type),
+          create: () => place(server, { type, admin }),
         });
       });
     }
   }
 });
 
-async function place(server: TestPostgres, type: "jsonb" | "text"): Promise<TargetPlace> {
-  const admin = await server.newDatabase();
+async function place(
+  server: TestPostgres,
+  { type, admin }: { type: "jsonb" | "text"; admin: string },
+): Promise<TargetPlace> {
   const url = await server.newRole({ password: "role-password", url: admin });
   const role = new URL(url).username;
   const name = { schema: "app", table: "settings" };
   const text = (value: Value) => (type === "jsonb" ? stringifyJson(value) : writeUntyped(value));
   await server.sql(
-    `CREATE SCHEMA app; CREATE TABLE app.settings (key text PRIMARY KEY, value ${type} NOT NULL, note text DEFAULT 'kept',
+    `DROP SCHEMA IF EXISTS app CASCADE; CREATE SCHEMA app; CREATE TABLE app.settings (key text PRIMARY KEY, value ${type} NOT NULL, note text DEFAULT 'kept',
        CONSTRAINT no_rejects CHECK (value::text NOT LIKE '%rejected%'));
      GRANT USAGE ON SCHEMA app TO ${role}; GRANT SELECT, INSERT, UPDATE, DELETE ON app.settings TO ${role};
      ${pushSql(name).install}
