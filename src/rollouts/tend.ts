@@ -47,7 +47,7 @@ async function alone(pass: RolloutPass, work: (pass: RolloutPass) => Promise<Ten
   const { session, environment, signal } = pass;
   const { name } = environment;
   const busy = busyIn(session);
-  if (busy.has(name)) return "idle";
+  if (busy.has(name)) return "soon";
   busy.add(name);
   try {
     const done = await withLease(session, { environment: `rollout/${name}`, patience: 0 }, async (lost) => {
