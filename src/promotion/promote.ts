@@ -1,6 +1,10 @@
+import PQueue from "p-queue";
 import { TrueupError } from "../core/errors.js";
 import type { RevisionForge } from "../forges/forge.js";
+import { oncePer } from "../lib/once-per.js";
+import { refresh } from "../reconcile/environment.js";
 import { withLease } from "../reconcile/lease.js";
+import type { Session } from "../reconcile/session.js";
 import { dueStatus, putStatus } from "./commit-status.js";
 import { event, forget, isQuiet, keep, keptOf, numbered, promotedEvent } from "./keep.js";
 import { type HopLook, type HopPass, lookAtHop } from "./look.js";
@@ -22,15 +26,27 @@ export async function tendHop(pass: HopPass): Promise<HopReport> {
   if (await isIdle(pass, first)) return hopReport(pass, first, pass.known);
   const { session, hop } = pass;
   const lease = { environment: `promotion/${hop.to}`, patience: pass.wish === undefined ? 0 : PATIENCE };
-  const done = await withLease(session, lease, async () => {
+  const work = async () => {
     const known = (await loadPromotions(session)).get(hop.to);
-    const fresh = { ...pass, known };
-    const look = isSame(known, pass.known) ? first : await lookAtHop(fresh);
-    const came = await tended(fresh, look);
+    const { branch = hop.to } = session.config.environments.get(hop.to) ?? {};
+    const isStill = isSame(known, pass.known) && (await session.source()).tip(branch) === first.tip;
+    // Who had it before may have brought the revision in: it is told once.
+    const fresh = isStill ? pass : { ...pass, known, branches: await refresh(session, pass.signal) };
+    const came = await tended(fresh, isStill ? first : await lookAtHop(fresh));
     return hopReport(pass, came, (await loadPromotions(session)).get(hop.to));
-  });
+  };
+  const done = await turnsOf(session, hop.to).add(() => withLease(session, lease, work));
   if (done.held) return done.result;
   throw new TrueupError("STORE_BUSY", `${done.by} is promoting into ${hop.to}`, { hint: "the next pass looks again" });
+}
+
+const queues = oncePer<Session, Map<string, PQueue>>(() => new Map());
+
+/** The lease keeps other controllers out. Within one, its loop and people who decide share it: they take turns. */
+function turnsOf(session: Session, to: string): PQueue {
+  const known = queues(session).get(to) ?? new PQueue({ concurrency: 1 });
+  queues(session).set(to, known);
+  return known;
 }
 
 /** Looks, and tells of a hop at which nothing is to be done; undefined where something is: see `tendHop`. */

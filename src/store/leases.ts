@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { TrueupError } from "../core/errors.js";
 import type { Query } from "./database.js";
 import type { Lease, Leases } from "./store.js";
@@ -66,6 +67,8 @@ function keepAlive(
   { name, ttl, asked }: { name: string; ttl: number; asked: number },
 ): { lost: AbortSignal; stop: () => void } {
   const controller = new AbortController();
+  // All targets of an environment share one: more than the ten from which Node suspects a leak.
+  setMaxListeners(0, controller.signal);
   let next: NodeJS.Timeout | undefined;
   let end: NodeJS.Timeout | undefined;
   let stopped = false;

@@ -7,6 +7,8 @@ import { promote } from "../../src/operations/promote.js";
 import { promotions } from "../../src/operations/promotions.js";
 import { rollback } from "../../src/operations/rollback.js";
 import type { HopReport } from "../../src/promotion/report.js";
+import { hopsOf } from "../../src/promotion/hops.js";
+import { tendHop } from "../../src/promotion/promote.js";
 import { tendMemory, tendPromotions, type TendMemory } from "../../src/promotion/tend.js";
 import { refresh } from "../../src/reconcile/environment.js";
 import type { Session } from "../../src/reconcile/session.js";
@@ -109,6 +111,20 @@ describe("promotion by policy", () => {
     for (let count = 0; count < 3; count += 1)
       expect(Object.values(await pass()).map(({ state }) => state)).toEqual(["idle", "idle"]);
     expect(await eventList(session)).toEqual(before);
+  });
+
+  it("is told once, whoever else sees to it at that moment", async () => {
+    await pass();
+    const revision = await set("dev", { a: 1 });
+    await cycle(session, "dev");
+    const branches = await refresh(session, session.stop);
+    const { hops } = await hopsOf(session, branches, session.stop);
+    const [hop] = hops;
+    if (hop === undefined) throw new Error("no hop");
+    const each = () => tendHop({ session, hop, branches, known: undefined, signal: session.stop });
+    const [one, other] = await Promise.all([each(), each()]);
+    expect([one.did, other.did].sort()).toEqual(["merge", undefined]);
+    expect(await happened("staging")).toEqual([`promoted: promoted ${revision.slice(0, 10)} of dev`]);
   });
 
   it("drift in the environment before it blocks the hop until it is resolved", async () => {
