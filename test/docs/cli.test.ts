@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { cleanEnv, MAIN } from "../support/cli.js";
 
-const PAGE = new URL("../../docs/cli.md", import.meta.url);
-/** The folder that the page speaks of. */
+/** Each begins with a repository of its own. */
+const PAGES = ["cli.md", "promotion.md"] as const;
+/** The folder that the pages speak of. */
 const SHOWN = "/home/ops";
 
 let home = "";
@@ -40,7 +41,11 @@ function rerun(page: string): string {
       });
       cwd = readFileSync(join(home, "cwd"), "utf8").trim();
       const user = userInfo().username;
-      const named = stdout.replaceAll(`${user}: database`, "ops: database").replaceAll(`${user}, at`, "ops, at");
+      const named = stdout
+        .replaceAll(`${user}: database`, "ops: database")
+        .replaceAll(`${user}, at`, "ops, at")
+        .replaceAll(`by ${user}`, "by ops")
+        .replaceAll(`${user} waived`, "ops waived");
       return `${line}\n${named.replaceAll(home, SHOWN)}`;
     });
     return `\`\`\`console\n${shown.join("")}\`\`\``;
@@ -51,18 +56,20 @@ function rerun(page: string): string {
 function lasting(page: string): string {
   return page
     .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>")
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\dZ \([^)]*\)/g, "<time>")
     .replaceAll(/\b\d+ (ms|s)\b/g, "<latency>")
     .replaceAll(/ {2,}/g, "  ");
 }
 
 // GNU sed and timeout.
-it.skipIf(process.platform !== "linux")(
-  "docs/cli.md shows what its commands print",
-  () => {
-    const page = readFileSync(PAGE, "utf8");
+it.skipIf(process.platform !== "linux").each(PAGES)(
+  "docs/%s shows what its commands print",
+  (name) => {
+    const file = new URL(`../../docs/${name}`, import.meta.url);
+    const page = readFileSync(file, "utf8");
     const now = rerun(page);
-    // UPDATE_DOCS=1 npx vitest run test/docs writes the page anew.
-    if (process.env["UPDATE_DOCS"] === "1") writeFileSync(PAGE, now);
+    // UPDATE_DOCS=1 npx vitest run test/docs writes the pages anew.
+    if (process.env["UPDATE_DOCS"] === "1") writeFileSync(file, now);
     else expect(lasting(now)).toBe(lasting(page));
   },
   180_000,

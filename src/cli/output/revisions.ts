@@ -86,14 +86,14 @@ function stateOf({ outcome, since, failure, followed }: PastRevision): string {
 }
 
 function arrivalOf(past: PastRevision): string {
-  const { came, from = "", source = "", askedBy, mergedBy, backTo = "", by, because } = past;
+  const { revision, came, from = "", source = "", askedBy, mergedBy, backTo = "", by, because } = past;
   switch (came) {
     case "promoted": {
       const who = mergedBy === undefined ? askedBy && `asked for by ${askedBy}` : `merged by ${mergedBy}`;
       return `promoted from ${from}${who === undefined ? "" : `, ${who}`}`;
     }
     case "merged":
-      return `${short(source)} of ${from}, without Trueup`;
+      return `${source === revision ? "" : `${short(source)} `}from ${from}, without Trueup`;
     case "rolled-back":
       return [`rolled back to ${short(backTo)}`, by && `by ${by}`, because && `because: ${because}`]
         .filter(Boolean)

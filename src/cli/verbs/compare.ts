@@ -57,8 +57,9 @@ function isPromoted({ why }: ComparedSetting): boolean {
   return why === "promotion";
 }
 
-/** What both have from the same layer is none of the difference. */
-function saidBy({ where: { from = "", to = "" } }: ComparedSetting): string {
+/** Where both say it in the same place, something in it has another value for each. */
+function saidBy({ why, where: { from = "", to = "" } }: ComparedSetting): string {
+  if (why === "overlay" && from === to && from !== "") return `${from}, by a variable or a secret`;
   return [...new Set([from, to])].filter((place) => place !== "").join(", ");
 }
 
