@@ -1,4 +1,5 @@
-import { previewMemory, tendPreviews } from "../previews/tend.js";
+import { previewMemory } from "../previews/pass.js";
+import { tendPreviews } from "../previews/tend.js";
 import { asTrueupError } from "../reconcile/pass.js";
 import type { Session } from "../reconcile/session.js";
 import { isOver, pause } from "./pause.js";

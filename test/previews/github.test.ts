@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { type PreviewMemory, previewMemory, tendPreviews } from "../../src/previews/tend.js";
+import { type PreviewMemory, previewMemory } from "../../src/previews/pass.js";
+import { tendPreviews } from "../../src/previews/tend.js";
 import { refresh } from "../../src/reconcile/environment.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { runPreviews } from "../../src/server/previews.js";
@@ -160,6 +161,20 @@ describe("previews on GitHub", () => {
     expect(good.id).toBe(id);
     expect(good.body).not.toContain("❌");
 
+    // The same commit, into another branch, where it is none too many; and here it is.
+    head = await commit(app(60), "change");
+    await world.repository.git("branch", "twin", head);
+    const other = await open("twin", "dev");
+    await commit({ "policies/validation.yaml": "rules: []\n" }, "dev");
+    await pass();
+    expect(plain((await comment(other)).body)).toContain("| host | /app.yaml/pool | 1 | 60 |");
+    expect(await status(head)).toMatch(/^trueup\/validate failure: prod\/host: /);
+    head = await commit(app(3), "change");
+    await pass();
+    expect(await status(head)).toMatch(/^trueup\/validate success/);
+    // What the other brings is that one's alone by now.
+    expect(await status(await world.repository.git("rev-parse", "twin"))).toMatch(/^trueup\/validate success/);
+
     // Begun anew, on another host: it looks, and finds all said.
     writes();
     await session.close();
@@ -172,7 +187,7 @@ describe("previews on GitHub", () => {
     await commit(app(3), "prod");
     await pass();
     expect(plain((await comment(number)).body)).toContain("Nothing of what the environments render.");
-    expect(await status(head)).toBe("trueup/validate success: no setting changes");
+    expect(await status(head)).toMatch(/^trueup\/validate success/);
     await commit(app(4), "prod");
     await pass();
     expect(plain((await comment(number)).body)).toContain(
