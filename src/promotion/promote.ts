@@ -5,6 +5,7 @@ import { oncePer } from "../lib/once-per.js";
 import { refresh } from "../reconcile/environment.js";
 import { withLease } from "../reconcile/lease.js";
 import type { Session } from "../reconcile/session.js";
+import { ARRIVED, settled, squashOf } from "./arrived.js";
 import { dueStatus, putStatus } from "./commit-status.js";
 import { event, forget, isQuiet, keep, keptOf, numbered, promotedEvent } from "./keep.js";
 import { type HopLook, type HopPass, lookAtHop } from "./look.js";
@@ -32,7 +33,9 @@ export async function tendHop(pass: HopPass): Promise<HopReport> {
     const isStill = isSame(known, pass.known) && (await session.source()).tip(branch) === first.tip;
     // Who had it before may have brought the revision in: it is told once.
     const fresh = isStill ? pass : { ...pass, known, branches: await refresh(session, pass.signal) };
-    const came = await tended(fresh, isStill ? first : await lookAtHop(fresh));
+    const look = isStill ? first : await lookAtHop(fresh);
+    const rest = await settled(fresh, look);
+    const came = rest === undefined ? await tended(fresh, look) : await tended(rest, await lookAtHop(rest));
     return hopReport(pass, came, (await loadPromotions(session)).get(hop.to));
   };
   const done = await turnsOf(session, hop.to).add(() => withLease(session, lease, work));
@@ -207,7 +210,6 @@ async function mergeOnForge(pass: HopPass, look: HopLook, { head, number, revisi
 }
 
 const MERGED = "All gates have passed: Trueup merged it.";
-const ARRIVED = "Nothing is left to promote here: the branch has all of it.";
 const CLOSED = "Nobody wants this any more: the environment is out of the order, or the revision was taken back.";
 
 /** Says what the gates say now, in the history and on the pull request. */
@@ -225,7 +227,7 @@ async function tell(pass: HopPass, look: HopLook): Promise<void> {
 /** The promotion arrived, or is over without. */
 async function end(pass: HopPass, look: HopLook): Promise<void> {
   const { known, signal } = pass;
-  const { forge, pull, revision, tip, arrived } = look;
+  const { candidate, forge, pull, revision, tip, arrived } = look;
   if (pull?.state === "open") {
     if (known !== undefined) await keep(pass, { ...known, closing: true });
     await forge?.update(
@@ -237,22 +239,10 @@ async function end(pass: HopPass, look: HopLook): Promise<void> {
   if (!arrived || known === undefined) {
     return forget(pass, undefined, event(pass, "promotion-over", "nothing is to be promoted any more"));
   }
-  const commit = await arrivalOf(pass, look);
+  const isByContent = candidate.relation === "held" && candidate.byContent;
+  const commit = isByContent ? tip : (await squashOf(pass, known, tip))?.id;
   const arrival = commit === undefined ? undefined : { commit, revision };
   const { gates } = known;
   const told = { revision: known.revision, commit: commit ?? tip, mergedBy: pull?.decidedBy, gates };
   await forget(pass, arrival, promotedEvent(pass, told));
-}
-
-/** The commit of the environment's own branch that brought it, where ancestry does not tell: a forge may squash or rebase. */
-async function arrivalOf(
-  { session, known, signal }: HopPass,
-  { tip, candidate }: HopLook,
-): Promise<string | undefined> {
-  if (candidate.relation === "held" && candidate.byContent) return tip;
-  if (known?.commit === undefined || known.commit === tip) return undefined;
-  const { lineage } = await session.source();
-  const [made] = await lineage.commits({ to: known.commit, limit: 1 }, signal);
-  const own = await lineage.commits({ to: tip, from: known.onto, firstParent: true, limit: 100 }, signal);
-  return own.find(({ tree }) => tree === made?.tree)?.id;
 }

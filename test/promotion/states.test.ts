@@ -93,6 +93,27 @@ describe("a promotion that waits", () => {
     expect((await world.pass())["prod"]).toMatchObject({ state: "promoted", revision: next });
   });
 
+  it.each<[string, (revision: string) => Promise<unknown>]>([
+    ["as it is, or by a process that was killed then", () => world.git("branch", "--force", "prod", HEAD)],
+    ["squashed", () => world.set("prod", { a: 1 })],
+    ["without Trueup's branch", (revision) => world.merge("prod", revision)],
+  ])("that was merged while its source went on has arrived before the next begins: %s", async (_, merge) => {
+    const revision = await proposed();
+    await merge(revision);
+    const next = await world.set("staging", { a: 1, b: 1 });
+    expect((await world.pass())["prod"]).toMatchObject({ state: "waiting", revision: next });
+    const told = await world.happened("prod", "promoted");
+    expect(told).toEqual([`promoted: promoted ${revision.slice(0, 10)} of staging`]);
+    expect(await pull()).toMatchObject({ state: "open", title: `Promote staging to prod: ${next.slice(0, 10)}` });
+    // A hotfix takes back what arrived: it stays taken back.
+    await world.set("prod", {});
+    await world.pass();
+    expect(await approve()).toMatchObject({ state: "promoted" });
+    expect(await world.settings("prod")).toEqual({ b: 1 });
+    await world.pass();
+    await expectRest();
+  });
+
   it("that is closed is declined, until the revision moves", async () => {
     await proposed();
     const { pullRequests } = await world.session.store();
