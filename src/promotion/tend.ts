@@ -46,7 +46,7 @@ export async function tendPromotions(
   // Nothing was heard of git yet: that a branch is not there is no news.
   if (branches.size === 0) return [];
   const { hops, faults } = await hopsOf(session, branches, signal);
-  await noteRuns(session, memory, { hops: { hops, faults }, branches, signal });
+  await noteRuns(session, memory, { branches, signal });
   for (const [name, fault] of faults) tellFault(session, memory, name, fault);
   const reports: HopReport[] = [];
   const tended: readonly Tended[] = [
@@ -160,14 +160,14 @@ function others(
 }
 
 interface Running {
-  readonly hops: Hops;
   readonly branches: ReadonlyMap<string, string>;
   readonly signal: AbortSignal;
 }
 
-async function noteRuns(session: Session, memory: TendMemory, { hops, branches, signal }: Running): Promise<void> {
-  const ordered = new Set(hops.hops.flatMap(({ from, to }) => [from, to]));
-  const names = [...ordered].filter((name) => !hops.faults.has(name));
+/** Of every environment, promoted or not: where a roll-back goes to, and what the history of revisions says, is known by it. */
+async function noteRuns(session: Session, memory: TendMemory, { branches, signal }: Running): Promise<void> {
+  const environments = [...session.config.environments.values()];
+  const names = environments.flatMap(({ name, branch }) => (branches.has(branch) ? [name] : []));
   const noted = await sideBySide(names, HOPS_AT_ONCE, (name) => noteRun(session, memory, { name, branches, signal }));
   signal.throwIfAborted();
   names.forEach((name, index) => {

@@ -6,6 +6,7 @@ import { revisions } from "../../src/operations/revisions.js";
 import { rollback } from "../../src/operations/rollback.js";
 import type { PastRevision } from "../../src/promotion/revisions.js";
 import { tendMemory, tendPromotions } from "../../src/promotion/tend.js";
+import { refresh } from "../../src/reconcile/environment.js";
 import type { Session } from "../../src/reconcile/session.js";
 import { startSink } from "../support/http-sink.js";
 import { postgresUnavailable, startPostgres } from "../support/postgres.js";
@@ -153,6 +154,16 @@ describe("the revisions of an environment", () => {
     expect(new Set(now.slice(0, 3).map(shown))).toEqual(
       new Set(before.slice(0, 3).map((one) => shown({ ...one, came: "rewritten" }))),
     );
+  });
+
+  it("are known without a promotion policy, too", async () => {
+    for (const branch of ["dev", "prod"]) await world.commit({ "policies/promotion.yaml": null }, { branch });
+    await pass();
+    // No pass over the targets sees that one: nothing changes for them.
+    const readme = await world.commit({ "README.md": "read me\n" }, { branch: "prod" });
+    await refresh(session, session.stop);
+    await tendPromotions(session, tendMemory(), session.stop);
+    expect((await past("prod"))[0]).toMatchObject({ revision: readme, came: "commit", outcome: "in-sync" });
   });
 
   it("are of environments that are there, and whole", async () => {

@@ -499,6 +499,7 @@ describe("secrets", { timeout: 60_000 }, () => {
     await run("sync", "prod", "--confirm", "--adopt", "desired");
     expect((await cycle(session)).state).toBe("Synced");
     await run("history", "-o", "json");
+    await run("history", "prod", "--revisions", "-o", "json");
     // Every document as it is and as it once was, side by side.
     const first = await world.repository.git("rev-list", "--max-parents=0", "prod");
     for (const form of ["json", "table", "github"]) {
