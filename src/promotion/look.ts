@@ -1,6 +1,7 @@
 import { formatPlace, type TrueupError } from "../core/errors.js";
 import { type JudgedGate, judged, together } from "../core/gate.js";
 import { type PromotionStep, promotionStep } from "../core/promotion.js";
+import { oncePer } from "../lib/once-per.js";
 import type { Forge, PullRequest } from "../forges/forge.js";
 import { tipOf } from "../reconcile/desired.js";
 import { followedState } from "../reconcile/followed.js";
@@ -173,13 +174,21 @@ async function rendering(
     const after = await renderedAt(session, there);
     // Where the tip failed, an earlier one is what runs: that the promotion tries the failed one again is to be seen.
     const before = await followedState(session, { environment: to, branches, signal }).catch(() => undefined);
-    const changes = differences(before, after, session.hash());
+    const changes =
+      before === undefined ? differences(before, after, session.hash()) : changesOf(session)(after)(before);
     return { validation: validated(after, to), changes };
   } catch (error) {
     signal.throwIfAborted();
     return { validation: { state: "failed", reason: faultText(asTrueupError(error)) } as const, changes: [] };
   }
 }
+
+/** Of the same two renderings they are the same: a pass in which nothing moved compares nothing. */
+const changesOf = oncePer((session: Session) =>
+  oncePer((after: RenderedEnvironment) =>
+    oncePer((before: RenderedEnvironment) => differences(before, after, session.hash())),
+  ),
+);
 
 /** With its place: who reads it on a forge has nothing else. */
 function faultText({ message, where }: TrueupError): string {
