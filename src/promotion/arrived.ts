@@ -1,6 +1,7 @@
 import type { Commit } from "../git/lineage.js";
 import { forget, promotedEvent } from "./keep.js";
-import type { HopLook, HopPass } from "./look.js";
+import type { HopPass } from "./hop-pass.js";
+import type { HopLook } from "./look.js";
 import { type KeptPromotion, promotionBranch } from "./promotion-desk.js";
 
 export const ARRIVED = "Nothing is left to promote here: the branch has all of it.";

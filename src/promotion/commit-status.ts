@@ -1,7 +1,8 @@
 import { type JudgedGate, together } from "../core/gate.js";
 import type { CommitStatus } from "../forges/forge.js";
 import { asTrueupError } from "../reconcile/pass.js";
-import type { HopLook, HopPass } from "./look.js";
+import type { HopPass } from "./hop-pass.js";
+import type { HopLook } from "./look.js";
 import { promotionBranch } from "./promotion-desk.js";
 import { reasonOf } from "./words.js";
 

@@ -2,7 +2,8 @@ import { withSince } from "../core/gate.js";
 import type { Value } from "../core/value.js";
 import type { PullRequest } from "../forges/forge.js";
 import type { NewEvent } from "../store/store.js";
-import type { HopLook, HopPass } from "./look.js";
+import type { HopPass } from "./hop-pass.js";
+import type { HopLook } from "./look.js";
 import { encodePromotion, type KeptPromotion, promotionBranch, tellingOf } from "./promotion-desk.js";
 
 /** Nothing is to be done, and nothing that was told has changed. */

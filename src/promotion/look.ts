@@ -12,36 +12,12 @@ import { type Candidate, candidateOf } from "./candidate.js";
 import { conflictText } from "./conflict-text.js";
 import { differences } from "./difference.js";
 import { factsOf } from "./facts.js";
-import { type HopMemory, rememberedCandidate, type RenderedCommit, renderedAt } from "./hop-memory.js";
+import { rememberedCandidate, type RenderedCommit, renderedAt } from "./hop-memory.js";
+import type { HopPass } from "./hop-pass.js";
 import { hopsAt } from "./hops.js";
-import type { Hop } from "./policy.js";
-import { type KeptPromotion, promotionBranch } from "./promotion-desk.js";
+import { promotionBranch } from "./promotion-desk.js";
 import type { Difference } from "./report.js";
 import { hasArrived, isTakenBack, standingOf, unsignedOf } from "./standing.js";
-
-/** A pass over one hop: what it works with. */
-export interface HopPass {
-  readonly session: Session;
-  readonly hop: Hop;
-  readonly branches: ReadonlyMap<string, string>;
-  readonly known: KeptPromotion | undefined;
-  /** What a person asks for now. */
-  readonly wish?: Wish;
-  /** The order no longer has it: what is under way ends. */
-  readonly over?: boolean;
-  /** What git answered in earlier passes; without it, git is asked. */
-  readonly memory?: HopMemory;
-  /** As the commit on the forge was told in this pass. */
-  readonly status?: string;
-  readonly signal: AbortSignal;
-}
-
-export interface Wish {
-  readonly revision: string;
-  readonly by: string;
-  /** Whether it is to be merged as soon as all gates have passed, though the policy leaves that to a person. */
-  readonly merge: boolean;
-}
 
 /** What was found of a hop, and what shall come of it. Nothing was done. */
 export interface HopLook {

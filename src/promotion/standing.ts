@@ -1,8 +1,9 @@
 import type { PullRequestState } from "../core/proposal.js";
 import type { Relation } from "../core/promotion.js";
 import type { PullRequest } from "../forges/forge.js";
+import { refresh } from "../reconcile/environment.js";
 import type { Candidate } from "./candidate.js";
-import type { HopPass } from "./look.js";
+import type { HopPass } from "./hop-pass.js";
 import { isOurs } from "./own-branch.js";
 import { promotionBranch } from "./promotion-desk.js";
 
@@ -35,6 +36,8 @@ export async function standingOf(pass: HopPass, request: StandingRequest): Promi
   if (relation === "held") return { relation, pull };
   const away = direct ? undefined : awayOf(pass, request);
   if (pull === "merged" && away !== undefined) return { relation, pull: "closed", why: away };
+  const back = pull === "merged" && pass.known?.onto === request.tip ? await backOf(pass, request) : undefined;
+  if (back !== undefined) return { relation, pull: "closed", why: back };
   const edit = direct && pull !== "open" ? undefined : await editOf(pass, request);
   const why = isLost ? lostOf(pass, request) : pull === "open" ? (away ?? edit) : edit;
   if (why !== undefined) return { relation: "hindered", pull, why };
@@ -72,6 +75,16 @@ function awayOf({ session, hop: { to } }: HopPass, { pull }: StandingRequest): s
   return state === "merged"
     ? `${decidedBy} merged ${url} into ${base}, not into ${branch}`
     : `${url} is to be merged into ${base}: turn it to ${branch} again, or close it`;
+}
+
+/** It was merged, and then the branch was put back to where it was: that is asked of git itself, which may only have been late. */
+async function backOf(
+  { session, hop: { to }, signal }: HopPass,
+  { pull, tip }: StandingRequest,
+): Promise<string | undefined> {
+  const { branch = to } = session.config.environments.get(to) ?? {};
+  if ((await refresh(session, signal)).get(branch) !== tip) return undefined;
+  return `${pull?.decidedBy ?? "somebody"} merged ${pull?.url ?? "it"}, but ${branch} has it no more`;
 }
 
 /** Who pushed to the branch of a promotion decides what becomes of that. What is in one of the two branches is not lost. */

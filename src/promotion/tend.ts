@@ -5,7 +5,7 @@ import { sourceFacts } from "./facts.js";
 import { tendBackport } from "./backport.js";
 import { tellDeployment } from "./deployments.js";
 import { sideBySide } from "../lib/side-by-side.js";
-import type { HopPass } from "./look.js";
+import type { HopPass } from "./hop-pass.js";
 import { type HopMemory, hopMemory } from "./hop-memory.js";
 import { HOPS_AT_ONCE, hopsOf, type Hops } from "./hops.js";
 import type { Hotfixes } from "./hotfixes.js";

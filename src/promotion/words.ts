@@ -1,5 +1,6 @@
 import { type JudgedGate, withSince } from "../core/gate.js";
-import type { HopLook, HopPass } from "./look.js";
+import type { HopPass } from "./hop-pass.js";
+import type { HopLook } from "./look.js";
 import { nextOf } from "./next.js";
 import type { Hop } from "./policy.js";
 import type { KeptPromotion } from "./promotion-desk.js";

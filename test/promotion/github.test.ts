@@ -139,6 +139,11 @@ describe("promotion on GitHub", () => {
     const [now = "", ...earlier] = await deployments("prod");
     expect(now).toMatch(new RegExp(`^${second} success`));
     expect(earlier).toHaveLength(1);
+    // Found to fail as it was rolled out, whatever its targets say.
+    const failed = { revision: second, reason: "no answer" };
+    await (await session.store()).rollouts.save("prod", { rollout: "{}", failed, events: [] });
+    await tendPromotions(session, memory, session.stop);
+    expect((await deployments("prod"))[0]).toMatch(new RegExp(`^${second} failure`));
   });
 
   it("waits for checks of the commit by name, and knows the newest of each", async () => {
@@ -234,7 +239,17 @@ describe("promotion on GitHub", () => {
     expect(declined).toMatchObject({ state: "declined" });
     expect(declined?.reason).toMatch(/^acme merged .*pull\/\d+ into other, not into prod$/);
     const next = await set(3);
-    expect(await pass()).toMatchObject({ state: "waiting", did: "open", revision: next });
+    const opened = await pass();
+    expect(opened).toMatchObject({ state: "waiting", did: "open", revision: next });
+    // Merged, and taken back before anybody looked.
+    const before = await tip("prod");
+    await github.merge(repository, opened?.pullRequest?.number ?? 0);
+    await world.repository.git("update-ref", "refs/heads/prod", before);
+    expect(await pass()).toMatchObject({
+      state: "declined",
+      reason: expect.stringMatching(/^acme merged .*pull\/\d+, but prod has it no more$/) as string,
+    });
+    expect(await tip("prod")).toBe(before);
   });
 
   it("offers a hotfix back, shows what that changes for the first environment, and ends as it is merged", async () => {
