@@ -1,4 +1,5 @@
 import { type Place, TrueupError } from "./errors.js";
+import { LIMITS } from "./limits.js";
 import { formatPointer, parsePointer, type Pointer } from "./pointer.js";
 import { emptyMap, equal, isList, isMap, type MutableMap, member, type Value, type ValueMap } from "./value.js";
 
@@ -11,7 +12,7 @@ import { emptyMap, equal, isList, isMap, type MutableMap, member, type Value, ty
  * or resolved through the prototype.
  *
  * @param place where a place of the patch document is written, by a pointer into it such as `/3/path`, for errors
- * @throws DOCUMENT_INVALID, naming the operation by its index, counted from 0
+ * @throws DOCUMENT_INVALID, naming the operation by its index, counted from 0; DOCUMENT_TOO_LARGE where copies of copies pass `LIMITS`
  */
 export function applyPatch(document: Value, patch: Value, place?: (pointer: Pointer) => Place | undefined): Value {
   if (!isList(patch)) {
@@ -20,12 +21,16 @@ export function applyPatch(document: Value, patch: Value, place?: (pointer: Poin
       hint: "Write e.g. `- { op: replace, path: /a/b, value: 1 }`. For a map of what to change, use a merge patch.",
     });
   }
+  const extents = new WeakMap<object, Extent>();
   return patch.reduce<Value>((current, operation, index) => {
     try {
-      return operate(current, operation);
+      const next = operate(current, operation);
+      // Nothing else makes more of a document than the patch itself has.
+      if (isMap(operation) && member(operation, "op") === "copy") refuseBoundless(extentOf(next, extents));
+      return next;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      throw new TrueupError("DOCUMENT_INVALID", `operation ${index} of the JSON Patch: ${error.message}`, {
+      throw new TrueupError(error.code, `operation ${index} of the JSON Patch: ${error.message}`, {
         where: place?.(`/${index}`),
       });
     }
@@ -33,7 +38,50 @@ export function applyPatch(document: Value, patch: Value, place?: (pointer: Poin
 }
 
 /** Why an operation cannot be done, as words for a person; never shown without its operation. */
-class Refusal extends Error {}
+class Refusal extends Error {
+  readonly code: "DOCUMENT_INVALID" | "DOCUMENT_TOO_LARGE";
+  constructor(message: string, code: Refusal["code"] = "DOCUMENT_INVALID") {
+    super(message);
+    this.code = code;
+  }
+}
+
+interface Extent {
+  readonly nodes: number;
+  readonly depth: number;
+  readonly characters: number;
+}
+
+/** A copy shares what it is a copy of: each part is counted once, however often it stands in the document. */
+function extentOf(value: Value, known: WeakMap<object, Extent>): Extent {
+  if (!isList(value) && !isMap(value)) {
+    return { nodes: 1, depth: 0, characters: typeof value === "string" ? value.length : 0 };
+  }
+  const before = known.get(value);
+  if (before !== undefined) return before;
+  let [nodes, depth, characters] = [1, 0, isMap(value) ? Object.keys(value).join("").length : 0];
+  for (const item of Object.values(value)) {
+    const inner = extentOf(item, known);
+    nodes += inner.nodes;
+    depth = Math.max(depth, inner.depth);
+    characters += inner.characters;
+  }
+  const extent = { nodes, depth: depth + 1, characters };
+  known.set(value, extent);
+  return extent;
+}
+
+function refuseBoundless({ nodes, depth, characters }: Extent): void {
+  const excess =
+    nodes > LIMITS.nodes
+      ? `${LIMITS.nodes} values`
+      : depth > LIMITS.depth
+        ? `${LIMITS.depth} levels of nesting`
+        : characters > LIMITS.bytes
+          ? `${LIMITS.bytes} characters`
+          : undefined;
+  if (excess !== undefined) throw new Refusal(`makes a document of more than ${excess}`, "DOCUMENT_TOO_LARGE");
+}
 
 function operate(document: Value, operation: Value): Value {
   if (!isMap(operation)) throw new Refusal("is not a map");

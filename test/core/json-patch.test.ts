@@ -69,6 +69,22 @@ describe("applyPatch", () => {
     expect(code(patch).code).toBe("DOCUMENT_INVALID");
   });
 
+  it.each([
+    ["nodes", { a: [1, 2] }, { op: "copy", from: "", path: "/a/-" }, /1000000 values/],
+    ["levels", { a: {} }, { op: "copy", from: "", path: "/a/b" }, /200 levels/],
+    ["characters", { a: ["x".repeat(1_000_000)] }, { op: "copy", from: "/a/0", path: "/a/-" }, /4194304 characters/],
+  ])("refuses copies that grow a document past its bounds: %s", (_, document, operation, message) => {
+    // The deepest place that there is, one level further with each copy.
+    const deeper = (index: number) => ({
+      ...operation,
+      path: operation.path.replace("/b", "/b/a".repeat(index) + "/b"),
+    });
+    const patch = Array.from({ length: 300 }, (_, index) => deeper(index));
+    const refused = code(patch, document);
+    expect(refused.code).toBe("DOCUMENT_TOO_LARGE");
+    expect(refused.message).toMatch(message);
+  });
+
   it("does not show values", () => {
     expect(code([{ op: "test", path: "/a", value: "hunter2" }], { a: "hunter3" }).message).not.toMatch(/hunter/);
   });
