@@ -19,8 +19,8 @@ const COMMON = {
   setupFiles: ["test/support/seed.ts"],
   testTimeout: 30_000,
   hookTimeout: 60_000,
-  pool: "forks",
-} as const;
+  pool: "forks" as const,
+};
 
 export default defineConfig({
   test: {
