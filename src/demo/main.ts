@@ -8,13 +8,18 @@ import { status } from "../operations/status.js";
 import { runController } from "../reconcile/run.js";
 import { openSession, type Session } from "../reconcile/session.js";
 import { serveControl } from "../server/control.js";
+import { isOver } from "../server/pause.js";
+import { runPromotions } from "../server/promotions.js";
+import { runRollouts } from "../server/rollouts.js";
 import { lockDirectory } from "../store/directory-lock.js";
 import { mischief, type Mischief } from "./drift.js";
 import { worldPaths } from "./paths.js";
-import { listen, type Story } from "./story.js";
+import { travel } from "./promotion.js";
+import { chapter, say } from "./say.js";
+import { listen, PATIENCE, type Story } from "./story.js";
 import { ENVIRONMENTS, openWorld, type World } from "./world.js";
 
-/** `npm start`: a world of three environments, a controller that keeps it true, and someone who does not. */
+/** `npm start`: three environments, a controller that keeps them true, someone who does not, and a change that travels. */
 async function main(): Promise<void> {
   const stop = stopOnSignal();
   const paths = worldPaths(process.cwd());
@@ -30,7 +35,7 @@ async function main(): Promise<void> {
   const story = listen(({ environment, target }, message) => {
     const words = [environment, target].filter((word) => typeof word === "string").join("/");
     if (!quiet) say(`${paint("dim", `${words}:`)} ${message}`);
-  });
+  }, stop);
   const session = openSession({
     config: loadConfig(paths.config, process.env),
     log: story.log,
@@ -43,13 +48,17 @@ async function main(): Promise<void> {
     const turn = await firstContact(session, stop);
     const controller = runController(session);
     await controller.settled;
+    const tending = Promise.all([controller.done, runPromotions(session), runRollouts(session)]);
     await tour(world, story, { turn, stop });
+    await travel(world, session, story).catch((error: unknown) => {
+      if (!stop.aborted) printError(error, process.argv.includes("--verbose"));
+    });
     quiet = false;
     if (!stop.aborted) {
       chapter("The controller goes on until Ctrl-C. From a second terminal:");
       tellCommands();
     }
-    await controller.done;
+    await tending;
   } finally {
     await control.close();
     await session.close();
@@ -86,23 +95,23 @@ async function firstContact(session: Session, signal: AbortSignal): Promise<numb
 /** Makes drift of every severity in every target, one after the other, and tells what becomes of it. */
 async function tour(world: World, story: Story, { turn, stop }: { turn: number; stop: AbortSignal }): Promise<void> {
   chapter("3:07 a.m.: drift, judged by policies/drift.yaml");
-  say("tables, topics and files push; server settings cannot, and are found by the interval of 5 s");
+  say("tables, topics and files push; server settings cannot, and are found by the interval of 2 s");
   for (const one of mischief) {
-    if (stop.aborted) return;
+    if (isOver(stop)) return;
     say(`${paint("bold", `${one.environment}/${one.target}`)}: ${one.story}`);
-    const awaited = story.heard(
-      { environment: one.environment, target: one.target, path: one.path, event: one.healed ? "healed" : "drifted" },
-      15_000,
-    );
+    const { environment, target, path } = one;
+    const awaited = story.heard({ environment, target, path, event: one.healed ? "healed" : "drifted" });
     const before = performance.now();
     await one.act(world.places[one.environment], turn % 20);
     const heard = await awaited;
+    if (isOver(stop)) return;
     say(`  ${verdict(one, heard === undefined ? undefined : { message: heard.message, after: heard.at - before })}`);
   }
 }
 
 function verdict(one: Mischief, heard: { message: string; after: number } | undefined): string {
-  if (heard === undefined) return paint("red", `not ${one.healed ? "healed" : "reported"} within 15 s`);
+  if (heard === undefined)
+    return paint("red", `not ${one.healed ? "healed" : "reported"} within ${PATIENCE / 1_000} s`);
   const after = `${Math.round(heard.after)} ms`;
   return one.healed
     ? `${paint("green", "healed")} (${one.severity}) after ${after}: ${heard.message}`
@@ -111,6 +120,8 @@ function verdict(one: Mischief, heard: { message: string; after: number } | unde
 
 function tellCommands(): void {
   const config = "--config .trueup/trueup.yaml";
+  say(`  npx trueup promote staging prod --approve ${config}     # and see what happens here`);
+  say(`  npx trueup promotions ${config}`);
   say(`  npx trueup status ${config}`);
   say(`  npx trueup diff prod ${config}`);
   say(`  npx trueup policy explain prod /pool/max ${config}`);
@@ -119,14 +130,6 @@ function tellCommands(): void {
   );
   say(`  npx trueup sync prod --adopt desired ${config}     # put everything back`);
   say(`  npx trueup history --since 1h ${config}`);
-}
-
-function chapter(title: string): void {
-  process.stdout.write(`\n${paint("bold", title)}\n`);
-}
-
-function say(line: string): void {
-  process.stdout.write(`  ${line}\n`);
 }
 
 try {

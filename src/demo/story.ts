@@ -1,14 +1,21 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log, LogFields } from "../lib/log.js";
 
+/** Milliseconds. Only ever waited for in full where something is wrong, or the machine has much else to do. */
+export const PATIENCE = 60_000;
+
 /** What the controller said, for whoever waits for it. */
 export interface Story {
   readonly log: Log;
-  /** Resolves with the line when the controller says it of the setting, or undefined when that took too long. */
-  heard(
-    about: { environment: string; target: string; path: string; event: string },
-    patience: number,
-  ): Promise<Heard | undefined>;
+  /** Resolves with the first line from now on that has these fields, or undefined when that took too long or is over. */
+  heard(about: About): Promise<Heard | undefined>;
+}
+
+interface About {
+  readonly environment: string;
+  readonly target?: string;
+  readonly path?: string;
+  readonly event: string;
 }
 
 export interface Heard {
@@ -17,7 +24,7 @@ export interface Heard {
   readonly at: number;
 }
 
-export function listen(verbose: (fields: LogFields, message: string) => void): Story {
+export function listen(verbose: (fields: LogFields, message: string) => void, stop: AbortSignal): Story {
   const said: { fields: LogFields; heard: Heard }[] = [];
   const note = (fields: LogFields, message: string): void => {
     said.push({ fields, heard: { message, at: performance.now() } });
@@ -25,10 +32,10 @@ export function listen(verbose: (fields: LogFields, message: string) => void): S
   };
   return {
     log: { debug: () => undefined, info: note, warn: note, error: note },
-    async heard(about, patience) {
+    async heard(about) {
       const from = said.length;
-      const deadline = performance.now() + patience;
-      while (performance.now() < deadline) {
+      const deadline = performance.now() + PATIENCE;
+      while (performance.now() < deadline && !stop.aborted) {
         const match = said
           .slice(from)
           .find(({ fields }) => Object.entries(about).every(([key, value]) => fields[key] === value));

@@ -119,7 +119,7 @@ function configText(paths: WorldPaths, places: Readonly<Record<EnvironmentName, 
   });
   return `# The operator's file of the demonstration, written anew at each start. It holds the credentials and says what targets may reach.
 repository: { url: "${paths.repository}" }
-interval: 5s
+interval: 2s
 stateDirectory: "${paths.state}"
 environments:
 ${environments.join("")}`;
