@@ -87,7 +87,7 @@ export async function pastOf(session: Session, request: PastRequest, signal: Abo
   };
   const line = firstLine(all, tip);
   const here = line.filter((commit) => isMeant(commit, facts)).map((commit) => pastRevision(commit, facts));
-  const others = await gone(session, { runs, line, facts, limit }, signal);
+  const others = await gone(session, { runs, line, all, facts, limit }, signal);
   return { ...followed, revisions: byTime(here, others).slice(0, limit) };
 }
 
@@ -165,6 +165,8 @@ function outcomeOf(id: string, { runs, tip, followed }: Facts) {
 interface Gone {
   readonly runs: readonly PastRun[];
   readonly line: readonly Commit[];
+  /** Newest first, at most `MOST_COMMITS`: what the branch has. */
+  readonly all: readonly Commit[];
   readonly facts: Facts;
   readonly limit: number;
 }
@@ -172,23 +174,33 @@ interface Gone {
 /** Those that ran and are not on the branch's own line: a forge may have merged it the other way round, or it was rewritten. */
 async function gone(
   session: Session,
-  { runs, line, facts, limit }: Gone,
+  { runs, line, all, facts, limit }: Gone,
   signal: AbortSignal,
 ): Promise<readonly PastRevision[]> {
-  const source = await session.source();
-  const known = new Set(line.map(({ id }) => id));
-  const others = runs.filter(({ revision }) => !known.has(revision)).slice(0, limit);
-  return Promise.all(
-    others.map(async ({ revision, since }): Promise<PastRevision> => {
-      const [commit] = await source.lineage.commits({ to: revision, limit: 1 }, signal).catch(() => []);
-      const isThere = (await source.lineage.base(revision, facts.tip, signal)) === revision;
-      const told =
-        commit === undefined
-          ? { revision, author: "", subject: "", came: "commit" as const, gates: [], ...outcomeOf(revision, facts) }
-          : pastRevision(commit, facts);
-      return { ...told, at: since, ...(!isThere && { came: "rewritten" }) };
-    }),
-  );
+  const { lineage } = await session.source();
+  const own = new Set(line.map(({ id }) => id));
+  const merged = new Map(all.map((commit) => [commit.id, commit]));
+  const found: PastRevision[] = [];
+  for (const { revision, since } of runs.filter((run) => !own.has(run.revision)).slice(0, limit)) {
+    const here = merged.get(revision);
+    // What is gone from the remote may have gone from the mirror, too.
+    const [commit] =
+      here === undefined
+        ? await lineage.commits({ to: revision, limit: 1 }, signal).catch(() => {
+            signal.throwIfAborted();
+            return [];
+          })
+        : [here];
+    const isThere =
+      here !== undefined ||
+      (all.length === MOST_COMMITS && (await lineage.base(revision, facts.tip, signal)) === revision);
+    const told =
+      commit === undefined
+        ? { revision, author: "", subject: "", came: "commit" as const, gates: [], ...outcomeOf(revision, facts) }
+        : pastRevision(commit, facts);
+    found.push({ ...told, at: since, ...(!isThere && { came: "rewritten" }) });
+  }
+  return found;
 }
 
 /** The line stays as it is: who commits may write any time into a commit. */

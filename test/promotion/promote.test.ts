@@ -473,6 +473,12 @@ describe("promotion by a person", () => {
     await set("prod", { a: 1 });
     const { prod } = await pass();
     expect(prod).toMatchObject({ state: "promoted" });
+    // Who let it through is known by how the gates were told last.
+    const told = (await eventList(session, "prod")).find(({ type }) => type === "promoted");
+    expect(told?.detail).toMatchObject({
+      ...{ from: "staging", commit: await tip("prod"), askedBy: "ann" },
+      gates: [{ name: "synced", state: "passed" }, { name: "validation" }],
+    });
     await set("prod", {});
     await set("staging", { a: 1, b: 2 });
     await cycle(session, "staging");
