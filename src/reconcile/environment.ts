@@ -65,9 +65,14 @@ export async function reconcileEnvironment(
   const report = await inOrder(session, pass, { over, first: await overTargets(session, pass, over) });
   const { name, error, revision, targets } = report;
   if (error === undefined && revision !== null && pass.targets === undefined) {
-    await forgetOthers(session, name, { named: targets.map((target) => target.name), revision });
+    const named = targets.map((target) => target.name);
+    const { runs } = await session.store();
     // From now on it soaks: where no controller runs, nobody else would note it.
-    if (report.state === "Synced" && targets.length > 0) await (await session.store()).runs.note(name, revision);
+    const soaks = report.state === "Synced" && named.length > 0;
+    await Promise.all([
+      forgetOthers(session, name, { named, revision }),
+      soaks ? runs.note(name, revision) : undefined,
+    ]);
   }
   return report;
 }
@@ -132,9 +137,10 @@ export async function forgetOthers(
   environment: string,
   { named, revision }: { named: readonly string[]; revision: string },
 ): Promise<void> {
-  await endProposals(session, { name: environment, revision }, named);
   const { records } = await session.store();
-  const gone = [...(await records.load(environment)).keys()].filter((name) => !named.includes(name));
+  const ending = endProposals(session, { name: environment, revision }, named);
+  const [known] = await Promise.all([records.load(environment), ending]);
+  const gone = [...known.keys()].filter((name) => !named.includes(name));
   if (gone.length === 0) return;
   const message = "git no longer names the target: it is left as it is, and no longer looked at";
   const events = gone.map((target) => ({ environment, target, revision, type: "retired", message }));
