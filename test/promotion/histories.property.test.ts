@@ -43,17 +43,17 @@ const verb = <const Do extends string>(...verbs: Do[]) => fc.constantFrom<Do[]>(
 const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: verb("commit"), to: fc.constant("dev"), settings }) },
   { weight: 3, arbitrary: fc.record({ do: verb("commit"), to: later, settings }) },
-  { weight: 2, arbitrary: fc.record({ do: verb("amend", "drift"), to: environment, settings }) },
+  { weight: 3, arbitrary: fc.record({ do: verb("amend", "drift"), to: environment, settings }) },
   { weight: 1, arbitrary: fc.record({ do: verb("force back"), to: environment, by: fc.integer({ min: 1, max: 2 }) }) },
   { weight: 2, arbitrary: fc.record({ do: verb("mend", "adopt"), to: environment }) },
-  { weight: 5, arbitrary: fc.record({ do: verb("approve"), to: fc.constant("prod") }) },
+  { weight: 3, arbitrary: fc.record({ do: verb("approve"), to: fc.constant("prod") }) },
   { weight: 4, arbitrary: fc.record({ do: verb("agree", "waive", "ask", "roll back"), to: later }) },
-  { weight: 3, arbitrary: fc.record({ do: verb("merge", "squash", "close", "push", "remove", "restart") }) },
+  { weight: 6, arbitrary: fc.record({ do: verb("merge", "squash", "close", "push", "push", "remove", "restart") }) },
 );
 const meanwhile: fc.Arbitrary<Act> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: verb("commit"), to: later, settings }) },
   { weight: 1, arbitrary: fc.record({ do: verb("force back"), to: environment, by: fc.constant(1) }) },
-  { weight: 1, arbitrary: fc.record({ do: verb("push") }) },
+  { weight: 2, arbitrary: fc.record({ do: verb("push") }) },
   { weight: 2, arbitrary: act },
 );
 const histories = fc.array(fc.record({ act, meanwhile: fc.option(meanwhile, { freq: 2 }) }), {
