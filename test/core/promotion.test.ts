@@ -83,7 +83,7 @@ describe("gates", () => {
   it("a waiver lets through what has not passed, by name, and says who and why", () => {
     const waivers = [{ gate: "soak", by: "ann", reason: "INC-1" }];
     expect(judged("soak", { state: "pending", reason: "2h left" }, waivers)).toEqual({
-      ...{ name: "soak", state: "waived", reason: "ann waived it: INC-1 (2h left)" },
+      ...{ name: "soak", state: "waived", reason: "ann waived it: INC-1 (2h left)", by: ["ann"] },
     });
     expect(judged("soak", { state: "passed", reason: "done" }, waivers).state).toBe("passed");
     expect(judged("checks", { state: "failed", reason: "red" }, waivers).state).toBe("failed");
