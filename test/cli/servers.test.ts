@@ -28,9 +28,7 @@ environments:
 async function doctored(config?: string) {
   if (config !== undefined) world.put("trueup.yaml", config);
   const ran = await world.run(["doctor", "-o", "json"]);
-  const text = await world.run(["doctor"]);
-  expect(text.code).toBe(ran.code);
-  for (const said of [ran, text]) expect(said.stdout + said.stderr).not.toContain(PASSWORD);
+  expect(ran.stdout + ran.stderr).not.toContain(PASSWORD);
   const checks = answer("doctor", ran.stdout).checks.filter(({ what }) => what.startsWith("dev/"));
   return { code: ran.code, checks };
 }
@@ -79,10 +77,8 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
       { path: "/pool/max", kind: "modified", desired: 10, live: 1 },
       { path: "/smtp/password", kind: "modified", sensitive: true },
     ]);
-    for (const verb of ["diff", "sync", "status", "history", "policy explain dev"]) {
-      for (const output of ["json", "table"]) {
-        expect((await world.run([...verb.split(" "), "-o", output])).stdout).not.toMatch(/t0p-s3cret|an0ther/);
-      }
+    for (const verb of ["diff", "sync", "history -o json"]) {
+      expect((await world.run(verb.split(" "))).stdout).not.toMatch(/t0p-s3cret|an0ther/);
     }
     expect(await doctored()).toMatchObject({ code: 0, checks: [{ what: "dev/settings", result: "ok" }] });
   });
@@ -96,6 +92,10 @@ describe.skipIf(postgresUnavailable !== undefined)("a PostgreSQL server", () => 
     expect(checks).toMatchObject([
       { result: "failed", error: { code: "CONNECTION_DENIED", hint: expect.stringContaining("password") as string } },
     ]);
+    const text = await world.run(["doctor"]);
+    expect(text.code).toBe(1);
+    expect(text.stdout).toContain("refused the password");
+    expect(text.stdout + text.stderr).not.toContain(PASSWORD);
     expect(await diffed()).toMatchObject({
       code: 1,
       target: { state: "Unknown", findings: [], error: { code: "CONNECTION_DENIED" } },
