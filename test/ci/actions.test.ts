@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -317,6 +317,23 @@ describe("the action", () => {
       expect(reported.summary).toMatch(/^# Drift report\n/);
       expect(readFileSync(join(repository, "drift.html"), "utf8")).toMatch(/^<!doctype html>/);
     });
+  });
+
+  it("takes no input for a command, neither of a shell nor of the runner", async () => {
+    const evil = "; touch ran; $(touch ran) `touch ran`";
+    const inputs = [
+      { command: "validate", environments: `dev ${evil} --config=/etc/passwd *` },
+      { command: "validate", config: `${evil}\n::error::mine\n##[set-output name=state;]valid` },
+      { command: `validate${evil}` },
+      { command: "report", since: `1d${evil}` },
+    ];
+    for (const input of inputs) {
+      const { code, log, outputs, workspace } = await use(input);
+      expect(code, log).toBe(1);
+      expect(log).not.toMatch(/^\s*::error::mine|^(?!::).*##\[/m);
+      expect(outputs["state"]).toBeUndefined();
+      expect(existsSync(join(workspace, "ran"))).toBe(false);
+    }
   });
 
   it("says which commands it has, and runs no other", async () => {

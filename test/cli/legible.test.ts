@@ -32,6 +32,15 @@ describe("text for a terminal", () => {
   });
 });
 
+describe("an error", () => {
+  it("is no command to a runner of GitHub Actions, on whatever line of it one stands", () => {
+    const message = "no\n::error::mine\r\n \t::stop-commands::x\n##[set-output name=state;]promoted";
+    const text = errorText({ code: "USAGE", message, hint: "a ##[add-mask]b" });
+    expect(text).toContain("::error::mine");
+    expect(text).not.toMatch(/^\s*::|##\[/m);
+  });
+});
+
 describe("Markdown", () => {
   it("has no element, link or image from outside, and no cell is left early", () => {
     expect(markdownTable(["A"], [['<img src="x">|![x](http://e)\n']])).toBe(

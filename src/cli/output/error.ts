@@ -1,7 +1,7 @@
 import { formatPlace } from "../../core/errors.js";
 import { asTrueupError } from "../../reconcile/pass.js";
 import { reportError, type ReportedError } from "../../reconcile/report.js";
-import { legible } from "./legible.js";
+import { inert, legible } from "./legible.js";
 import { paint } from "./paint.js";
 
 /**
@@ -10,7 +10,7 @@ import { paint } from "./paint.js";
  */
 export function printError(error: unknown, verbose: boolean): void {
   process.stderr.write(errorText(reportedError(error)));
-  if (verbose && error instanceof Error) process.stderr.write(`${stack(error)}\n`);
+  if (verbose && error instanceof Error) process.stderr.write(inert(legible(`${stack(error)}\n`)));
 }
 
 export function reportedError(error: unknown): ReportedError {
@@ -23,7 +23,7 @@ export function errorText({ code, message, where, hint }: ReportedError): string
   const lines = [`${paint("red", "error:", process.stderr)} ${message} ${paint("dim", `(${code})`, process.stderr)}`];
   if (where !== undefined) lines.push(`  at ${where}`);
   if (hint !== undefined) lines.push(`  hint: ${hint}`);
-  return legible(`${lines.join("\n")}\n`);
+  return inert(legible(`${lines.join("\n")}\n`));
 }
 
 function stack(error: Error): string {
