@@ -243,9 +243,7 @@ describe("a push that fails", () => {
     server.answer = "never";
     server.requests.length = 0;
     const child = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: "ignore", detached: true });
-    const deadline = Date.now() + 20_000;
-    while (server.requests.length === 0 && Date.now() < deadline) await new Promise((done) => setTimeout(done, 20));
-    expect(server.requests).toHaveLength(1);
+    await expect.poll(() => server.requests, { timeout: 20_000 }).toHaveLength(1);
     process.kill(-(child.pid ?? NaN), "SIGKILL");
     await once(child, "exit");
     server.answer = "git";

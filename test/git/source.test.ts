@@ -563,13 +563,13 @@ describe("after a crash", () => {
     async () => {
       await repository.commit({ "a.yaml": "a: 1\n" });
       const script = `
-        import { openSource } from ${JSON.stringify(new URL("../../src/git/source.ts", import.meta.url).href)};
+        import { openSource } from ${JSON.stringify(new URL("../../dist/git/source.js", import.meta.url).href)};
         const [url, folder] = process.argv.slice(-2);
         const source = await openSource({ url, folder });
         process.stdout.write("ready");
         for (;;) await source.refresh(new AbortController().signal);`;
       for (let round = 0; round < 10; round += 1) {
-        const args = ["--import", "tsx", "--input-type=module", "-e", script, repository.folder, mirror];
+        const args = ["--input-type=module", "-e", script, repository.folder, mirror];
         const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", "pipe", "inherit"] });
         await once(child.stdout, "data");
         const commits = (async () => {

@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lockDirectory, waitForDirectory, type OwnedDirectory } from "../../src/store/directory-lock.js";
+import { often } from "../support/often.js";
 import { asOrdinaryUser } from "../support/user.js";
 
 const CONTENDER = fileURLToPath(new URL("./workers/lock-contender.ts", import.meta.url));
@@ -79,8 +80,9 @@ describe("a state directory", () => {
       code: "STORE_BUSY",
       message: `process ${process.pid} holds the state directory ${folder}`,
     });
+    const met = once(lock.server, "connection");
     const waiting = waitForDirectory(folder, { patience: 10_000 });
-    await delay(100);
+    await met;
     await lock.release();
     await (await waiting).release();
   });
@@ -151,7 +153,7 @@ describe("the socket", () => {
 });
 
 describe("of many processes", () => {
-  test("one at a time holds the directory, whoever is killed whenever", { timeout: 120_000 }, async () => {
+  test("one at a time holds the directory, whoever is killed whenever", { timeout: 300_000 }, async ({ signal }) => {
     const directory = join(folder, "state");
     const journal = join(folder, "journal");
     await writeFile(journal, "");
@@ -166,16 +168,16 @@ describe("of many processes", () => {
     let over = false;
     for (let count = 0; count < 6; count += 1) begin();
     // Besides those that die while they hold it: some at random moments, of starting, of claiming, of releasing.
-    // Twelve seconds, and on a busy machine until enough has happened: two arrivals in a row are a place that was taken over.
-    const from = performance.now();
+    // Until enough has happened: two arrivals in a row are a place that was taken over.
+    const wanted = often({ usually: 10, nightly: 50 });
     const enough = () => {
       const arrived = readFileSync(journal, "utf8")
         .split("\n")
         .map((line) => line !== "" && !line.startsWith("leave"));
       const taken = arrived.filter((one, index) => one && arrived[index - 1] === true).length;
-      return performance.now() > from + 12_000 && arrived.length > 50 && taken > 8;
+      return arrived.length > 50 && taken >= wanted;
     };
-    while (!enough() && performance.now() < from + 80_000) {
+    while (!enough() && !signal.aborted) {
       await delay(Math.random() * 400);
       [...children][Math.floor(Math.random() * children.size)]?.kill("SIGKILL");
     }
@@ -199,8 +201,6 @@ describe("of many processes", () => {
         holder = pid;
       }
     }
-    expect(lines.length).toBeGreaterThan(40);
-    expect(gone.size).toBeGreaterThan(5);
     // And after all that the directory can be taken.
     await (await own(directory)).release();
   });
