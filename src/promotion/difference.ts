@@ -10,19 +10,27 @@ import { shortSeal } from "../reconcile/seal.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";
 import type { Difference } from "./report.js";
 
-/** What an environment's desired documents have differently in two renderings, target by target. Targets that do not load are left out. */
+/**
+ * What an environment's desired documents have differently in two renderings, target by target. A target that loads in one only
+ * is left out: nobody knows what it has, and it is not all gone.
+ */
 export function differences(
   before: RenderedEnvironment | undefined,
   after: RenderedEnvironment,
   hash: Hash,
 ): readonly Difference[] {
   const [old, now] = [readyTargets(before), readyTargets(after)];
-  const names = new Set([...old.keys(), ...now.keys()]);
-  return [...names].flatMap((name) => ofTarget({ before: old.get(name), after: now.get(name), hash }));
+  const failing = new Set([...failingTargets(before), ...failingTargets(after)]);
+  const names = [...new Set([...old.keys(), ...now.keys()])].filter((name) => !failing.has(name));
+  return names.flatMap((name) => ofTarget({ before: old.get(name), after: now.get(name), hash }));
 }
 
 function readyTargets(environment: RenderedEnvironment | undefined): ReadonlyMap<string, ReadyTarget> {
   return new Map((environment?.targets ?? []).flatMap((target) => ("error" in target ? [] : [[target.name, target]])));
+}
+
+function failingTargets(environment: RenderedEnvironment | undefined): readonly string[] {
+  return (environment?.targets ?? []).flatMap((target) => ("error" in target ? [target.name] : []));
 }
 
 interface Sides {
