@@ -38,7 +38,9 @@ export async function travel(world: World, session: Session, story: Story): Prom
   const revision = await commitTo(world.paths.repository, { branch: "dev", message, edit });
   const began = performance.now();
   say(`${paint("bold", "dev")}: someone commits ${revision.slice(0, 10)} ${message}`);
-  sayApplied(await inDev, began, session.stop);
+  const ofDev = await inDev;
+  const settings = ofDev.map((one) => one?.message.replace(/^synced /, "")).join(" · ");
+  say(`  ${appliedText(ofDev, began, session)}: ${settings}`);
 
   say(`${paint("bold", "staging")}: nobody is asked, once dev has run it for 2 s without drift`);
   const arrival = await promoted;
@@ -47,8 +49,8 @@ export async function travel(world: World, session: Session, story: Story): Prom
     say(`  ${paint("red", `not promoted within ${PATIENCE / 1_000} s`)}: \`npx trueup promotions\` says why`);
     return;
   }
-  say(`  ${arrival.message} after ${since(began, arrival)}`);
-  sayApplied(await inStaging, began, session.stop);
+  const isApplied = appliedText(await inStaging, began, session);
+  say(`  ${arrival.message} after ${since(began, arrival)}, ${isApplied}`);
 
   say(`${paint("bold", "prod")}: gates look at what runs in staging, and a person has the last word`);
   const hop = await waiting(session, revision, ({ gates }) => gates.length > 0);
@@ -92,16 +94,13 @@ async function waiting(session: Session, revision: string, expected: (hop: HopRe
   return hop;
 }
 
-function sayApplied(heard: readonly (Heard | undefined)[], began: number, stop: AbortSignal): void {
+/** @throws once the session is to stop */
+function appliedText(heard: readonly (Heard | undefined)[], began: number, { stop }: Session): string {
   stop.throwIfAborted();
   const all = heard.flatMap((one) => one ?? []);
-  if (all.length < heard.length) {
-    say(`  ${paint("red", `not applied within ${PATIENCE / 1_000} s`)}`);
-    return;
-  }
+  if (all.length < heard.length) return paint("red", `not applied within ${PATIENCE / 1_000} s`);
   const last = all.reduce((one, other) => (other.at > one.at ? other : one));
-  const words = all.map(({ message }) => message.replace(/^synced /, "")).join(" · ");
-  say(`  ${paint("green", "applied")} after ${since(began, last)}: ${words}`);
+  return `${paint("green", "applied")} after ${since(began, last)}`;
 }
 
 /** As `trueup promotions` tells of one hop. */
