@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promote } from "../../src/operations/promote.js";
 import { rollback } from "../../src/operations/rollback.js";
 import type { HopReport } from "../../src/promotion/report.js";
-import { tendMemory, tendPromotions } from "../../src/promotion/tend.js";
+import { tendMemory, type TendMemory, tendPromotions } from "../../src/promotion/tend.js";
 import { reconcileEnvironment, refresh } from "../../src/reconcile/environment.js";
 import type { EnvironmentReport } from "../../src/reconcile/report.js";
 import type { Session } from "../../src/reconcile/session.js";
@@ -26,8 +26,10 @@ export interface PromotionWorldOptions extends WorldOptions {
 
 /** Three environments that share their settings, each a folder of files, on branches that begin at one commit. */
 export interface PromotionWorld extends World {
-  /** The controller's. */
+  /** The controller's, */
   readonly session: Session;
+  /** and what it remembers between its passes. */
+  readonly memory: TendMemory;
   /** The controller is killed and begins anew: only the store and the mirror remain. */
   restart(): Promise<void>;
   readonly git: (...args: string[]) => Promise<string>;
@@ -74,7 +76,7 @@ export async function promotionWorld(options: PromotionWorldOptions = {}): Promi
   const begin = await world.commit(
     {
       "environments/base/environment.yaml": "targets:\n  host: { kind: files, connection: host }\n",
-      [FILE]: text({}),
+      [FILE]: settingsText({}),
       ...Object.fromEntries(environments.map((name) => [`environments/${name}/environment.yaml`, "layers: [base]\n"])),
       "policies/promotion.yaml": policy,
       ...files,
@@ -104,6 +106,9 @@ export async function promotionWorld(options: PromotionWorldOptions = {}): Promi
     get session() {
       return session;
     },
+    get memory() {
+      return memory;
+    },
     async restart() {
       await session.close();
       session = world.open();
@@ -111,7 +116,7 @@ export async function promotionWorld(options: PromotionWorldOptions = {}): Promi
     },
     ...{ git, reconcile, tend, live },
     tip: (branch) => git("rev-parse", "--verify", `refs/heads/${branch}`),
-    set: (branch, settings) => world.commit({ [FILE]: text(settings) }, { branch }),
+    set: (branch, settings) => world.commit({ [FILE]: settingsText(settings) }, { branch }),
     settings: async (revision) => parse(await git("show", `${revision}:${FILE}`)),
     async merge(into, branch, ...flags) {
       await git("checkout", "--quiet", "--force", into);
@@ -146,8 +151,8 @@ export async function promotionWorld(options: PromotionWorldOptions = {}): Promi
   };
 }
 
-/** Apart, so that git merges one beside another. */
-function text(settings: Settings): string {
+/** The file of settings: apart, so that git merges one beside another. */
+export function settingsText(settings: Settings): string {
   return NAMES.map((name) => `${name}: ${settings[name] ?? 0}\n# about ${name}\n# and more\n`).join("");
 }
 
