@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Change } from "../../src/core/change.js";
 import { TrueupError } from "../../src/core/errors.js";
-import { openFiles } from "./files.js";
+import { openFiles } from "./open-files.js";
 
 /**
  * A process of its own that applies to files, for tests that kill it or put it into a mount namespace.

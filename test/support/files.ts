@@ -5,8 +5,8 @@ import { afterEach, beforeEach } from "vitest";
 import type { Change, ListRules, Outcome } from "../../src/core/change.js";
 import { TrueupError } from "../../src/core/errors.js";
 import type { Value } from "../../src/core/value.js";
-import { files } from "../../src/targets/files/index.js";
 import type { Target } from "../../src/targets/target.js";
+import { openFiles } from "./open-files.js";
 
 export interface FilesPlace {
   readonly root: string;
@@ -49,16 +49,6 @@ export function makeRoot(): string {
 export function put(path: string, text: string | Buffer): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
-}
-
-export function openFiles(root: string, options: { spec?: unknown; lists?: ListRules } = {}): Promise<Target> {
-  return files.open({
-    environment: "test",
-    name: "host",
-    spec: files.spec.parse(options.spec ?? {}),
-    connection: files.connection.parse({ root }),
-    lists: options.lists ?? {},
-  });
 }
 
 export function change(path: string, expected: Value | undefined, desired: Value | undefined): Change {

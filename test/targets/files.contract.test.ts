@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { formatPointer, parsePointer } from "../../src/core/pointer.js";
 import { mapOf, type Value } from "../../src/core/value.js";
 import { describeTarget, type TargetWorld } from "../contract/target.js";
-import { change, makeRoot, openFiles, put } from "../support/files.js";
+import { change, makeRoot, put } from "../support/files.js";
+import { openFiles } from "../support/open-files.js";
 
 type Settings = ReadonlyMap<string, string>;
 
