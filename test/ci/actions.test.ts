@@ -256,7 +256,7 @@ describe("the action", () => {
   });
 
   it("validates with the environments that it is given", async () => {
-    const { code, log, outputs } = await use({ command: "validate", environments: "dev\n  staging" });
+    const { code, log, outputs } = await use({ command: "validate", config: "", environments: "dev\r\n  staging" });
     expect(code, log).toBe(0);
     expect(log).toMatch(/dev at .*: valid[^]*staging at .*: valid/);
     expect(log).not.toContain("prod at");
