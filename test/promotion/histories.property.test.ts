@@ -1,10 +1,10 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { TrueupError } from "../../src/core/errors.js";
 import { adopt } from "../../src/operations/adopt.js";
-import { postgresUnavailable, startPostgres } from "../support/postgres.js";
 import { BEFORE, promotionHistory, type PromotionHistory } from "../support/promotion-history.js";
 import { ORDER, policyOf, promotionWorld, type PromotionWorld, type Settings } from "../support/promotion-world.js";
+import { newStores } from "../support/stores.js";
 
 /** Few, and few values: then they meet. */
 const SETTINGS = ["a", "b", "c"] as const;
@@ -61,15 +61,10 @@ const histories = fc.array(fc.record({ act, meanwhile: fc.option(meanwhile, { fr
   maxLength: 20,
 });
 
-let server: Awaited<ReturnType<typeof startPostgres>> | undefined;
-beforeAll(async () => {
-  if (postgresUnavailable === undefined) server = await startPostgres();
-});
-afterAll(() => server?.close());
+const newStore = newStores();
 
 async function play(steps: readonly Step[]): Promise<void> {
-  const store = await server?.newDatabase();
-  const world = await promotionWorld({ policy: POLICY, files: FILES, ...(store === undefined ? {} : { store }) });
+  const world = await promotionWorld({ policy: POLICY, files: FILES, ...(await newStore()) });
   try {
     const holds = (_: string, gate: string, changes: number): boolean => gate === "small" && changes < 2;
     const history = promotionHistory({ world, names: SETTINGS, gates: GATES, holds });

@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { postgresUnavailable, startPostgres } from "../support/postgres.js";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ORDER, promotionWorld, type PromotionWorld, type Settings } from "../support/promotion-world.js";
+import { newStores } from "../support/stores.js";
 
 const run = promisify(execFile);
 vi.setConfig({ testTimeout: 120_000 });
@@ -18,16 +18,10 @@ const unavailable = await run("ssh-keygen", ["-?"]).then(
 describe.skipIf(unavailable !== undefined)(
   `promotion of signed commits (skipped where there is ${unavailable ?? "no ssh-keygen"})`,
   () => {
-    let server: Awaited<ReturnType<typeof startPostgres>> | undefined;
+    const newStore = newStores();
     let world: PromotionWorld;
-    beforeAll(async () => {
-      if (postgresUnavailable === undefined) server = await startPostgres();
-    });
-    afterAll(() => server?.close());
-
     beforeEach(async () => {
-      const store = await server?.newDatabase();
-      world = await promotionWorld(store === undefined ? {} : { store });
+      world = await promotionWorld(await newStore());
       const key = join(world.folder, "ann");
       await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "ann", "-f", key]);
       writeFileSync(join(world.folder, "signers"), `ann@example.org ${readFileSync(`${key}.pub`, "utf8")}`);

@@ -1,9 +1,9 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { promotions } from "../../src/operations/promotions.js";
-import { postgresUnavailable, startPostgres } from "../support/postgres.js";
 import { ORDER, policyOf, promotionWorld, type PromotionWorld } from "../support/promotion-world.js";
+import { newStores } from "../support/stores.js";
 import { eventList, type WorldOptions } from "../support/world.js";
 
 const HEAD = "trueup/promote/prod";
@@ -11,11 +11,7 @@ const POLICY = policyOf({ prod: "{ auto: true, gates: [ { approvals: { by: [bob]
 
 vi.setConfig({ testTimeout: 120_000 });
 
-let server: Awaited<ReturnType<typeof startPostgres>> | undefined;
-beforeAll(async () => {
-  if (postgresUnavailable === undefined) server = await startPostgres();
-});
-afterAll(() => server?.close());
+const newStore = newStores();
 
 let world: PromotionWorld;
 let options: WorldOptions;
@@ -23,8 +19,7 @@ afterEach(() => world.close());
 
 /** A revision of staging waits for bob to let it into prod, by a pull request. */
 async function proposed(policy = POLICY): Promise<string> {
-  const store = await server?.newDatabase();
-  options = { environments: ORDER, forge: { kind: "local" }, ...(store === undefined ? {} : { store }) };
+  options = { environments: ORDER, forge: { kind: "local" }, ...(await newStore()) };
   world = await promotionWorld({ ...options, policy });
   const revision = await world.set("staging", { a: 1 });
   await world.reconcile();
