@@ -65,7 +65,7 @@ export async function idle(world: World): Promise<Section> {
         figure("whole cycle with git", ["cycle", "leastGit", "the second, beside one `git ls-remote`"]),
       ],
       notes: [
-        "Trueup's time includes what the floors do not have: two queries to the store, the three-way comparison, the record of what it found.",
+        "Trueup's time includes what the floors do not have: some ten queries to the store, the three-way comparison, the record of what it found.",
       ],
     };
   } finally {
