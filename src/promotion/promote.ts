@@ -115,8 +115,12 @@ async function act(pass: HopPass, look: HopLook): Promise<HopLook> {
     case "update":
       await propose(pass, look);
       break;
-    case "merge":
-      return merge(pass, look);
+    case "merge": {
+      const came = await merge(pass, look);
+      // The environment applies it now, and not at the next interval. One that was refused would ring for ever.
+      if (came.step === "merge") pass.session.decided.ring();
+      return came;
+    }
     case "wait":
     case "block":
     case "declined":

@@ -52,7 +52,7 @@ export interface Session {
   forge(): Promise<Forge | undefined>;
   /** Rings when something was saved: a state that changed, a message to be sent. */
   readonly news: Bell;
-  /** Rings when a person decided something that the controller is to act on now, and not at its next interval. */
+  /** Rings when there is something to act on now, and not at the next interval: a person decided, a branch was moved. */
   readonly decided: Bell;
   /** What the last rendering of each environment gave; `desired.ts` keeps it. */
   readonly rendered: Map<string, Rendering>;

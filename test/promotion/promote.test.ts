@@ -47,7 +47,7 @@ describe("promotion by policy", () => {
     expect(await eventList(world.session)).toEqual(before);
   });
 
-  it("is told once, whoever else sees to it at that moment", async () => {
+  it("is told once, whoever else sees to it at that moment, and applied without waiting for the interval", async () => {
     await world.pass();
     const revision = await world.set("dev", { a: 1 });
     await cycle(world.session, "dev");
@@ -56,7 +56,9 @@ describe("promotion by policy", () => {
     const [hop] = hops;
     if (hop === undefined) throw new Error("no hop");
     const each = () => tendHop({ session: world.session, hop, branches, known: undefined, signal: world.session.stop });
+    const rung = world.session.decided.next;
     const [one, other] = await Promise.all([each(), each()]);
+    expect(rung.aborted).toBe(true);
     expect([one.did, other.did].sort()).toEqual(["merge", undefined]);
     expect(await world.happened("staging")).toEqual([`promoted: promoted ${revision.slice(0, 10)} of dev`]);
   });
