@@ -153,6 +153,7 @@ describe("reading a commit", () => {
       email: "author@example.org",
       date: await repository.git("log", "-1", "--format=%aI"),
       subject: "Widen the pool: 設定",
+      committer: await repository.git("log", "-1", "--format=%ce"),
     });
     const bare = await repository.commit({}, "only a subject");
     await source.refresh(never);
