@@ -60,6 +60,7 @@ export async function put(
   });
   const body = `${content.body}\n${markerOf(drift)}\n`;
   const onto = source.tip(desk.head);
+  if (pull !== undefined && onto !== desk.known?.commit) await refuseToOverwrite(pass, desk.head);
   const message = `Adopt live values of ${name}/${target.name}\n\nProposed by Trueup, because they drifted.\n`;
   const commit = await source.commit(
     { branch: desk.head, parent: revision, files, message, ...(onto === undefined ? {} : { onto }) },
@@ -81,6 +82,15 @@ export async function put(
   // A crash came between its opening and the news of that.
   const isNews = desk.known !== undefined && desk.known.number === undefined;
   return desk.keep({ ...kept, commit, number, url }, isNews ? proposed(url) : updated);
+}
+
+/** What a person put to the branch of an open pull request is part of what is to be decided there. */
+async function refuseToOverwrite(pass: TargetPass, head: string): Promise<void> {
+  const source = await pass.session.source();
+  if (source.tip(head) === undefined || (await ownTip(pass, head)) !== undefined) return;
+  throw new TrueupError("GIT_FAILED", `somebody pushed to ${head}, so that it is no longer updated`, {
+    hint: "Merge or close its pull request; or remove the branch, and it is made anew.",
+  });
 }
 
 /** How a pull request is decided that no web page shows. */
@@ -123,9 +133,9 @@ export async function clearBranch(
   }
 }
 
-/** The commit of a branch, where Trueup made it: what a lost store would have known. */
+/** The commit of a branch, where Trueup made it and nobody amended it: what a lost store would have known. */
 export async function ownTip({ session }: TargetPass, head: string): Promise<string | undefined> {
   const source = await session.source();
   const at = source.tip(head);
-  return at !== undefined && (await source.describe(at)).email === TRUEUP.email ? at : undefined;
+  return at !== undefined && (await source.describe(at)).committer === TRUEUP.email ? at : undefined;
 }

@@ -129,6 +129,22 @@ describe("the forge that is there by default", () => {
   });
 });
 
+describe("the branch of an open pull request", () => {
+  it("keeps what a person pushed to it, also when the drift changes, and says so once", async () => {
+    const session = await begin();
+    drift("pool: 20", "pool: 25");
+    await cycle(session);
+    const added = await world.commit({ "note.md": "a person's" }, { branch: HEAD, from: HEAD });
+    await cycle(session);
+    drift("pool: 25", "pool: 26");
+    for (let times = 0; times < 3; times += 1) await cycle(session);
+    expect(git("rev-parse", HEAD)).toBe(added);
+    expect(await record(session)).toBe("open");
+    const refusals = await told(session, /^unproposable$/);
+    expect(refusals.map(({ message }) => message)).toEqual([expect.stringContaining(`somebody pushed to ${HEAD}`)]);
+  });
+});
+
 describe("the branch of a pull request that is over", () => {
   it("stays where somebody added to it", async () => {
     const session = await begin();
