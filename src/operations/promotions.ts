@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { formatPlace } from "../core/errors.js";
 import { sideBySide } from "../lib/side-by-side.js";
-import { lookAtBackport } from "../promotion/backport-look.js";
-import { backportReport } from "../promotion/backport-text.js";
+import { lookAtBackport } from "../promotion/backport/look.js";
+import { backportReport } from "../promotion/backport/text.js";
 import { HOPS_AT_ONCE, hopsOf } from "../promotion/hops.js";
 import { lookAtHop } from "../promotion/look.js";
 import { backportKey, loadPromotions } from "../promotion/promotion-desk.js";

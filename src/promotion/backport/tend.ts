@@ -1,15 +1,15 @@
-import { TrueupError } from "../core/errors.js";
-import type { PromotionStep } from "../core/promotion.js";
-import { tipOf } from "../reconcile/desired.js";
-import { followedState } from "../reconcile/followed.js";
-import { withLease } from "../reconcile/lease.js";
-import type { NewEvent } from "../store/store.js";
-import { type BackportLook, type BackportPass, lookAtBackport } from "./backport-look.js";
-import { backportContent, backportReason } from "./backport-text.js";
-import { differences } from "./difference.js";
-import { renderedAt } from "./hop-memory.js";
-import { backportBranch, backportKey, encodePromotion, type KeptPromotion, loadPromotions } from "./promotion-desk.js";
-import type { Difference } from "./report.js";
+import { TrueupError } from "../../core/errors.js";
+import type { PromotionStep } from "../../core/promotion.js";
+import { tipOf } from "../../reconcile/desired.js";
+import { followedState } from "../../reconcile/followed.js";
+import { withLease } from "../../reconcile/lease.js";
+import type { NewEvent } from "../../store/store.js";
+import { type BackportLook, type BackportPass, lookAtBackport } from "./look.js";
+import { backportContent, backportReason } from "./text.js";
+import { differences } from "../difference.js";
+import { renderedAt } from "../hop-memory.js";
+import { backportBranch, backportKey, encodePromotion, type KeptPromotion, loadPromotions } from "../promotion-desk.js";
+import type { Difference } from "../report.js";
 
 /**
  * Offers what an environment's branch has of its own to the first branch of the order, in one pull request that follows both

@@ -1,11 +1,11 @@
-import type { PullRequestContent } from "../forges/forge.js";
-import type { Commit } from "../git/lineage.js";
-import { code } from "../proposals/text.js";
-import type { Backport, BackportLook } from "./backport-look.js";
-import type { KeptPromotion } from "./promotion-desk.js";
+import type { PullRequestContent } from "../../forges/forge.js";
+import type { Commit } from "../../git/lineage.js";
+import { code } from "../../proposals/text.js";
+import type { Backport, BackportLook } from "./look.js";
+import type { KeptPromotion } from "../promotion-desk.js";
 import { MOST_HOTFIXES } from "./hotfixes.js";
-import type { Difference, HopReport, PromotionState } from "./report.js";
-import { changesText } from "./text.js";
+import type { Difference, HopReport, PromotionState } from "../report.js";
+import { changesText } from "../text.js";
 
 /**
  * Title, body and labels of the pull request. Everything from outside stands in `<code>`.

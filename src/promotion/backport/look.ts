@@ -1,11 +1,11 @@
-import { type PromotionStep, promotionStep } from "../core/promotion.js";
-import type { Forge, PullRequest } from "../forges/forge.js";
-import { tipOf } from "../reconcile/desired.js";
-import type { Session } from "../reconcile/session.js";
-import { conflictText } from "./conflict-text.js";
-import { hopMemory } from "./hop-memory.js";
+import { type PromotionStep, promotionStep } from "../../core/promotion.js";
+import type { Forge, PullRequest } from "../../forges/forge.js";
+import { tipOf } from "../../reconcile/desired.js";
+import type { Session } from "../../reconcile/session.js";
+import { conflictText } from "../conflict-text.js";
+import { hopMemory } from "../hop-memory.js";
 import { type Hotfixes, hotfixesOf } from "./hotfixes.js";
-import { backportBranch, backportKey, type KeptPromotion } from "./promotion-desk.js";
+import { backportBranch, backportKey, type KeptPromotion } from "../promotion-desk.js";
 
 export interface Backport {
   /** Whose hotfixes are offered, */

@@ -1,9 +1,9 @@
-import type { Commit } from "../git/lineage.js";
-import type { MergeConflict } from "../git/merge.js";
-import type { Source } from "../git/source.js";
-import { bySettingText } from "./by-setting.js";
-import { firstLine, MOST_COMMITS } from "./candidate.js";
-import { PROMOTED, ROLLED_BACK } from "./held.js";
+import type { Commit } from "../../git/lineage.js";
+import type { MergeConflict } from "../../git/merge.js";
+import type { Source } from "../../git/source.js";
+import { bySettingText } from "../by-setting.js";
+import { firstLine, MOST_COMMITS } from "../candidate.js";
+import { PROMOTED, ROLLED_BACK } from "../held.js";
 
 /** Says in a commit which commit of a later environment's branch it brings back. */
 const BACKPORT = "Trueup-Backport";
