@@ -5,7 +5,7 @@ import { bounded } from "../lib/timeout.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { followedState } from "../reconcile/followed.js";
 import { asTrueupError } from "../reconcile/pass.js";
-import { readProposal } from "../reconcile/proposal-desk.js";
+import { readProposal } from "../reconcile/proposal/desk.js";
 import { reportError, type ReportedError } from "../reconcile/report.js";
 import type { Session } from "../reconcile/session.js";
 import type { ReadyTarget, RenderedEnvironment } from "../render/rendered.js";

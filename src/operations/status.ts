@@ -2,7 +2,7 @@ import { z } from "zod";
 import { TrueupError } from "../core/errors.js";
 import { suggestion } from "../lib/suggest.js";
 import { knowledge } from "../reconcile/environment.js";
-import { headOf, readProposal } from "../reconcile/proposal-desk.js";
+import { headOf, readProposal } from "../reconcile/proposal/desk.js";
 import { type ReportedError, type ReportedPlan, type TargetState, worst } from "../reconcile/report.js";
 import { loadRollout } from "../reconcile/rollout.js";
 import { decodeStatus } from "../reconcile/status.js";

@@ -3,9 +3,9 @@ import { bounded } from "../lib/timeout.js";
 import type { ReadyTarget, RenderedTarget } from "../render/rendered.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
 import type { Wishes } from "./plan.js";
-import { tendProposal } from "./propose.js";
+import { tendProposal } from "./proposal/propose.js";
 import type { TargetReport } from "./report.js";
-import { revertSettings } from "./reversion.js";
+import { revertSettings } from "./proposal/reversion.js";
 import type { Session } from "./session.js";
 import { reconcileTarget } from "./target.js";
 

@@ -9,7 +9,7 @@ import { followedState } from "./followed.js";
 import { newsOfRetired, untilCurrent } from "./incidents.js";
 import { asTrueupError, type TargetPass } from "./pass.js";
 import { heldBack } from "./holds.js";
-import { endProposals } from "./proposal-retired.js";
+import { endProposals } from "./proposal/retired.js";
 import type { Wishes } from "./plan.js";
 import { type EnvironmentReport, reportError, type TargetReport, worst } from "./report.js";
 import { type KeptRollout, rolloutFor, waiting } from "./rollout.js";

@@ -1,13 +1,13 @@
 import { posix } from "node:path";
-import { TrueupError } from "../core/errors.js";
-import type { Pointer } from "../core/pointer.js";
-import { TRUEUP } from "../git/commit-tree.js";
-import { CODEOWNERS, reviewersOf } from "../proposals/reviewers.js";
-import { contentOf } from "../proposals/text.js";
-import type { ReadyTarget } from "../render/rendered.js";
+import { TrueupError } from "../../core/errors.js";
+import type { Pointer } from "../../core/pointer.js";
+import { TRUEUP } from "../../git/commit-tree.js";
+import { CODEOWNERS, reviewersOf } from "../../proposals/reviewers.js";
+import { contentOf } from "../../proposals/text.js";
+import type { ReadyTarget } from "../../render/rendered.js";
 import { proposedAdoption } from "./layer.js";
-import type { TargetPass } from "./pass.js";
-import { type DeskPass, type Kept, markerOf, type Weighed } from "./proposal-desk.js";
+import type { TargetPass } from "../pass.js";
+import { type DeskPass, type Kept, markerOf, type Weighed } from "./desk.js";
 
 const UNWRITABLE = "What drifted now cannot be written into git: nothing is left to merge here.";
 

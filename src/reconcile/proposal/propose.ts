@@ -1,17 +1,17 @@
-import { TrueupError } from "../core/errors.js";
-import { type Proposed, proposalStep, type PullRequestState } from "../core/proposal.js";
-import type { Forge, PullRequest } from "../forges/forge.js";
-import { joined } from "../lib/signals.js";
-import type { ReadyTarget } from "../render/rendered.js";
+import { TrueupError } from "../../core/errors.js";
+import { type Proposed, proposalStep, type PullRequestState } from "../../core/proposal.js";
+import type { Forge, PullRequest } from "../../forges/forge.js";
+import { joined } from "../../lib/signals.js";
+import type { ReadyTarget } from "../../render/rendered.js";
 import { hear, heed } from "./commands.js";
-import { withLease } from "./lease.js";
-import type { TargetPass } from "./pass.js";
-import { clearBranch, isInGit, ownTip, put } from "./proposal-branch.js";
-import { type Kept, markerOf, openDesk, plainHash, type Stuck, type Weighed } from "./proposal-desk.js";
-import type { ReportedFinding, TargetReport } from "./report.js";
+import { withLease } from "../lease.js";
+import type { TargetPass } from "../pass.js";
+import { clearBranch, isInGit, ownTip, put } from "./branch.js";
+import { type Kept, markerOf, openDesk, plainHash, type Stuck, type Weighed } from "./desk.js";
+import type { ReportedFinding, TargetReport } from "../report.js";
 import type { Reversion } from "./reversion.js";
-import { sealOf } from "./seal.js";
-import type { Session } from "./session.js";
+import { sealOf } from "../seal.js";
+import type { Session } from "../session.js";
 
 export interface Proposing {
   readonly report: TargetReport;

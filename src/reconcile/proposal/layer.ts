@@ -1,8 +1,8 @@
-import { readEnvironment } from "../render/environment.js";
-import type { Snapshot } from "../render/snapshot.js";
-import { type Adoption, adoptionOf, type AdoptionRequest } from "./adopt.js";
-import type { TargetPass } from "./pass.js";
-import type { Kept } from "./proposal-desk.js";
+import { readEnvironment } from "../../render/environment.js";
+import type { Snapshot } from "../../render/snapshot.js";
+import { type Adoption, adoptionOf, type AdoptionRequest } from "../adopt.js";
+import type { TargetPass } from "../pass.js";
+import type { Kept } from "./desk.js";
 
 /** The layers of the environment, lowest first, its own last. @throws TrueupError ENVIRONMENT_INVALID */
 export function layersOf({ environment: { name, revision } }: TargetPass, snapshot: Snapshot): readonly string[] {

@@ -1,11 +1,11 @@
-import { TrueupError } from "../core/errors.js";
-import type { Command as Comment, Forge, PullRequest } from "../forges/forge.js";
-import { answerTo, reverted } from "../proposals/answer.js";
-import type { ReadyTarget } from "../render/rendered.js";
+import { TrueupError } from "../../core/errors.js";
+import type { Command as Comment, Forge, PullRequest } from "../../forges/forge.js";
+import { answerTo, reverted } from "../../proposals/answer.js";
+import type { ReadyTarget } from "../../render/rendered.js";
 import { type Done, executeCommand, type Given, type Heeding, ownerOf } from "./execute-command.js";
-import type { TargetPass } from "./pass.js";
-import { type Asked, type Heard, type Kept, openDesk } from "./proposal-desk.js";
-import type { ReportedFinding } from "./report.js";
+import type { TargetPass } from "../pass.js";
+import { type Asked, type Heard, type Kept, openDesk } from "./desk.js";
+import type { ReportedFinding } from "../report.js";
 import type { Reversion } from "./reversion.js";
 
 /** Everything that was ever said on a pull request. */

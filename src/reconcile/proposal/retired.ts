@@ -1,9 +1,9 @@
-import { bounded } from "../lib/timeout.js";
-import { withLease } from "./lease.js";
-import { asTrueupError } from "./pass.js";
-import { clearBranch } from "./proposal-branch.js";
-import { openDesk } from "./proposal-desk.js";
-import type { Session } from "./session.js";
+import { bounded } from "../../lib/timeout.js";
+import { withLease } from "../lease.js";
+import { asTrueupError } from "../pass.js";
+import { clearBranch } from "./branch.js";
+import { openDesk } from "./desk.js";
+import type { Session } from "../session.js";
 
 const PATIENCE = 30_000;
 const RETIRED = "Nothing is left to decide here: git no longer names the target.";

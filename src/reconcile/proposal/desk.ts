@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import type { Pointer } from "../core/pointer.js";
-import type { Proposal, ProposalStep, Proposed } from "../core/proposal.js";
-import type { Command, Forge, PullRequest } from "../forges/forge.js";
-import { readJson, stringifyJson } from "../lib/json.js";
-import type { NewEvent } from "../store/store.js";
-import type { TargetPass } from "./pass.js";
-import type { ReportedFinding } from "./report.js";
+import type { Pointer } from "../../core/pointer.js";
+import type { Proposal, ProposalStep, Proposed } from "../../core/proposal.js";
+import type { Command, Forge, PullRequest } from "../../forges/forge.js";
+import { readJson, stringifyJson } from "../../lib/json.js";
+import type { NewEvent } from "../../store/store.js";
+import type { TargetPass } from "../pass.js";
+import type { ReportedFinding } from "../report.js";
 
 /** What the store keeps of a target's drift pull request. */
 export interface Kept extends Proposal {

@@ -1,21 +1,21 @@
-import { TrueupError } from "../core/errors.js";
-import { freezeRefusal } from "../core/freeze.js";
-import type { Pointer } from "../core/pointer.js";
-import type { Command as Comment, Forge } from "../forges/forge.js";
-import { formatDuration } from "../lib/duration.js";
-import { suggestion } from "../lib/suggest.js";
-import { explained, held, help, layered, refusal, reverted, type SettingAnswer } from "../proposals/answer.js";
-import { type Command, parseCommand } from "../proposals/command.js";
-import type { ReadyTarget } from "../render/rendered.js";
-import { adoptionOf } from "./adopt.js";
-import { explanationOf } from "./explanation.js";
-import { holdEvent, holdsInForce } from "./holds.js";
-import { reported } from "./judge.js";
+import { TrueupError } from "../../core/errors.js";
+import { freezeRefusal } from "../../core/freeze.js";
+import type { Pointer } from "../../core/pointer.js";
+import type { Command as Comment, Forge } from "../../forges/forge.js";
+import { formatDuration } from "../../lib/duration.js";
+import { suggestion } from "../../lib/suggest.js";
+import { explained, held, help, layered, refusal, reverted, type SettingAnswer } from "../../proposals/answer.js";
+import { type Command, parseCommand } from "../../proposals/command.js";
+import type { ReadyTarget } from "../../render/rendered.js";
+import { adoptionOf } from "../adopt.js";
+import { explanationOf } from "../explanation.js";
+import { holdEvent, holdsInForce } from "../holds.js";
+import { reported } from "../judge.js";
 import { layersOf } from "./layer.js";
-import { memoryOf } from "./memory.js";
-import { see, type TargetPass } from "./pass.js";
-import type { Heard, Weighed } from "./proposal-desk.js";
-import type { ReportedFinding, TargetReport } from "./report.js";
+import { memoryOf } from "../memory.js";
+import { see, type TargetPass } from "../pass.js";
+import type { Heard, Weighed } from "./desk.js";
+import type { ReportedFinding, TargetReport } from "../report.js";
 
 /** A pull request on which commands were given, with what drifted. */
 export interface Heeding extends Pick<Weighed, "desk" | "forge" | "drift"> {

@@ -1,8 +1,8 @@
-import type { Pointer } from "../core/pointer.js";
-import type { ReadyTarget } from "../render/rendered.js";
-import type { TargetPass } from "./pass.js";
-import type { TargetReport } from "./report.js";
-import { reconcileTarget } from "./target.js";
+import type { Pointer } from "../../core/pointer.js";
+import type { ReadyTarget } from "../../render/rendered.js";
+import type { TargetPass } from "../pass.js";
+import type { TargetReport } from "../report.js";
+import { reconcileTarget } from "../target.js";
 
 /** A person decided that these settings are to be as git says: by closing the pull request, or in a comment. */
 export interface Reversion {
