@@ -203,12 +203,19 @@ async function gone(
   return found;
 }
 
-/** The line stays as it is: who commits may write any time into a commit. */
+/**
+ * The line stays as it is: who commits may write any time into a commit. A commit knows whole seconds only: within one, what
+ * the branch has came last.
+ */
 function byTime(line: readonly PastRevision[], others: readonly PastRevision[]): readonly PastRevision[] {
   const all = [...line];
   for (const other of others) {
-    const older = all.findIndex(({ at }) => Date.parse(at) < Date.parse(other.at));
+    const older = all.findIndex(({ at }) => wholeSeconds(at) < wholeSeconds(other.at));
     all.splice(older === -1 ? all.length : older, 0, other);
   }
   return all;
+}
+
+function wholeSeconds(at: string): number {
+  return Math.floor(Date.parse(at) / 1000);
 }

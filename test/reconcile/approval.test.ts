@@ -417,7 +417,9 @@ describe.skipIf(postgresUnavailable !== undefined)("on one store of a server", (
     const asked = { word: "prod/settings", by: "ada" };
     await approve.run(one, { ...asked, plan: first?.plans?.[0]?.plan ?? "" }, context);
     const both = await Promise.all([support.cycle(one), support.cycle(two)]);
-    expect(both.flatMap((report) => support.outcomes(report)).toSorted()).toEqual(["/a failed", "/b failed"]);
+    // The second may come while the first holds the target, or right after it, and tries in its turn.
+    const tried = new Set(both.flatMap((report) => support.outcomes(report)));
+    expect([...tried].toSorted()).toEqual(["/a failed", "/b failed"]);
     // Nothing was written: it is the same plan still, and written as soon as it can be.
     await server.sql("ALTER TABLE app_settings DROP CONSTRAINT unlucky", { url: database });
     const later = await Promise.all([support.cycle(one), support.cycle(two)]);
