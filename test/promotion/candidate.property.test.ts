@@ -7,6 +7,7 @@ import { mergeBySetting } from "../../src/formats/merge.js";
 import { openSource, type Source } from "../../src/git/source.js";
 import { candidateOf } from "../../src/promotion/candidate.js";
 import { ROLLED_BACK } from "../../src/promotion/held.js";
+import { often } from "../support/often.js";
 import { makeRepository, type TestRepository } from "../support/git-repository.js";
 
 const never = new AbortController().signal;
@@ -148,6 +149,9 @@ async function follow(steps: readonly Step[], { repository, source, first }: Pla
 
 it(
   "no promoted change is lost and no hotfix undone, over any history of changes, hotfixes, promotions and roll-backs",
-  () => fc.assert(fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 20 }), play), { numRuns: 30 }),
+  () =>
+    fc.assert(fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 20 }), play), {
+      numRuns: often({ usually: 15, nightly: 100 }),
+    }),
   300_000,
 );

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { TrueupError } from "../../src/core/errors.js";
 import { adopt } from "../../src/operations/adopt.js";
+import { often } from "../support/often.js";
 import { BEFORE, promotionHistory, type PromotionHistory } from "../support/promotion-history.js";
 import { ORDER, policyOf, promotionWorld, type PromotionWorld, type Settings } from "../support/promotion-world.js";
 import { newStores } from "../support/stores.js";
@@ -174,6 +175,7 @@ async function mergeByHand(world: PromotionWorld, flags: readonly string[]): Pro
 it(
   "nothing reaches a later environment that has not passed, nothing is lost or undone, and it comes to rest: whatever people do",
   // A failure is shown as it was found: to shrink it takes hundreds of runs.
-  () => fc.assert(fc.asyncProperty(histories, play), { numRuns: 8, endOnFailure: true }),
+  () =>
+    fc.assert(fc.asyncProperty(histories, play), { numRuns: often({ usually: 6, nightly: 40 }), endOnFailure: true }),
   300_000,
 );
