@@ -8,7 +8,7 @@ import { status } from "../operations/status.js";
 import { runController } from "../reconcile/run.js";
 import { openSession, type Session } from "../reconcile/session.js";
 import { serveControl } from "../server/control.js";
-import { isOver } from "../server/pause.js";
+import { isOver } from "../lib/signals.js";
 import { runPromotions } from "../server/promotions.js";
 import { runRollouts } from "../server/rollouts.js";
 import { lockDirectory } from "../store/directory-lock.js";

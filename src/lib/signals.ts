@@ -26,3 +26,8 @@ export function joined(sources: readonly AbortSignal[]): JoinedSignal {
     },
   };
 }
+
+/** A function: the compiler takes the signal's state for settled by the first look at it. */
+export function isOver(stop: AbortSignal): boolean {
+  return stop.aborted;
+}

@@ -7,8 +7,3 @@ export async function pause(milliseconds: number, until: readonly AbortSignal[])
   await delay(milliseconds, undefined, { signal: woken.signal }).catch(() => undefined);
   woken.release();
 }
-
-/** A function: the compiler takes the signal's state for settled by the first look at it. */
-export function isOver(stop: AbortSignal): boolean {
-  return stop.aborted;
-}
