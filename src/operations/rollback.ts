@@ -3,7 +3,7 @@ import { TrueupError } from "../core/errors.js";
 import type { Source } from "../git/source.js";
 import { differences } from "../promotion/difference.js";
 import type { Difference } from "../promotion/report.js";
-import { isOurs } from "../promotion/own-branch.js";
+import { isOurs } from "../git/own-branch.js";
 import { rollbackCommit } from "../promotion/rollback-commit.js";
 import { desiredState, tipOf } from "../reconcile/desired.js";
 import { refresh } from "../reconcile/environment.js";

@@ -4,7 +4,7 @@ import type { PullRequest } from "../forges/forge.js";
 import { refresh } from "../reconcile/environment.js";
 import type { Candidate } from "./candidate.js";
 import type { HopPass } from "./hop-pass.js";
-import { isOurs } from "./own-branch.js";
+import { isOurs } from "../git/own-branch.js";
 import { promotionBranch } from "./promotion-desk.js";
 
 /** How a promotion stands for what people did to it. */

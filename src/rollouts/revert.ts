@@ -1,6 +1,6 @@
 import type { PullRequest } from "../forges/forge.js";
 import { TRUEUP } from "../git/commit-tree.js";
-import { isOurs } from "../promotion/own-branch.js";
+import { isOurs } from "../git/own-branch.js";
 import { rollbackCommit } from "../promotion/rollback-commit.js";
 import { code } from "../proposals/text.js";
 import type { KeptRollout } from "../reconcile/rollout.js";

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { TrueupError } from "../../core/errors.js";
 import type { Pointer } from "../../core/pointer.js";
-import { TRUEUP } from "../../git/commit-tree.js";
+import { isOurs } from "../../git/own-branch.js";
 import { CODEOWNERS, reviewersOf } from "../../proposals/reviewers.js";
 import { contentOf } from "../../proposals/text.js";
 import type { ReadyTarget } from "../../render/rendered.js";
@@ -85,9 +85,10 @@ export async function put(
 }
 
 /** What a person put to the branch of an open pull request is part of what is to be decided there. */
-async function refuseToOverwrite(pass: TargetPass, head: string): Promise<void> {
-  const source = await pass.session.source();
-  if (source.tip(head) === undefined || (await ownTip(pass, head)) !== undefined) return;
+async function refuseToOverwrite({ session, environment, signal }: TargetPass, head: string): Promise<void> {
+  const source = await session.source();
+  const at = source.tip(head);
+  if (at === undefined || (await isOurs(source, at, [environment.revision], signal))) return;
   throw new TrueupError("GIT_FAILED", `somebody pushed to ${head}, so that it is no longer updated`, {
     hint: "Merge or close its pull request; or remove the branch, and it is made anew.",
   });
@@ -134,8 +135,8 @@ export async function clearBranch(
 }
 
 /** The commit of a branch, where Trueup made it and nobody amended it: what a lost store would have known. */
-export async function ownTip({ session }: TargetPass, head: string): Promise<string | undefined> {
+export async function ownTip({ session, signal }: TargetPass, head: string): Promise<string | undefined> {
   const source = await session.source();
   const at = source.tip(head);
-  return at !== undefined && (await source.describe(at)).committer === TRUEUP.email ? at : undefined;
+  return at !== undefined && (await isOurs(source, at, [], signal)) ? at : undefined;
 }

@@ -1,5 +1,5 @@
-import { TRUEUP } from "../git/commit-tree.js";
-import type { Source } from "../git/source.js";
+import { TRUEUP } from "./commit-tree.js";
+import type { Source } from "./source.js";
 
 /**
  * Whether a branch of Trueup's can be moved without losing what a person put there: a commit, or one that was amended. What one
