@@ -106,6 +106,15 @@ describe("offering hotfixes to the first branch", () => {
     ]);
   });
 
+  it("is merged where the first branch took the hotfix's own commit", async () => {
+    await world.set("prod", { b: 7 });
+    await tend();
+    await world.git("branch", "--force", "dev", "prod");
+    await tend();
+    expect(await pull()).toMatchObject({ number: 1, state: "merged" });
+    expect((await told()).slice(1)).toEqual(["backport-over: nothing is left to bring back: dev has all of it"]);
+  });
+
   it("closed by a person, it is not offered again until there is another hotfix", async () => {
     await world.set("prod", { b: 7 });
     await tend();

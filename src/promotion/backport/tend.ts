@@ -120,9 +120,7 @@ async function end(pass: BackportPass, look: BackportLook): Promise<void> {
     await settle(pass, ids);
     memory.delete(environment);
   }
-  const { promotions } = await session.store();
-  const settled = await promotions.arrivals(backportKey(environment));
-  const hasArrived = into !== undefined && ids.every((id) => settled.has(id));
+  const hasArrived = into !== undefined && (await areThere(pass, look, ids));
   const gone = hotfixes.tooMany === undefined ? `${environment} has it no more` : backportReason(pass, look);
   const message = hasArrived ? `${into} has all of it` : into === undefined ? OVER : gone;
   if (pull?.state === "open") {
@@ -140,6 +138,19 @@ async function end(pass: BackportPass, look: BackportLook): Promise<void> {
     });
   }
   await keep(pass, undefined, event(pass, "backport-over", `nothing is left to bring back: ${message}`));
+}
+
+/** Whether the first branch has these hotfixes: by their content, or the very commits. */
+async function areThere(
+  { session, environment, signal }: BackportPass,
+  { onto }: BackportLook,
+  ids: readonly string[],
+): Promise<boolean> {
+  const { promotions } = await session.store();
+  const { lineage } = await session.source();
+  const settled = await promotions.arrivals(backportKey(environment));
+  for (const id of ids) if (!settled.has(id) && (await lineage.base(id, onto, signal)) !== id) return false;
+  return true;
 }
 
 const OVER = "the environment is out of the order, or the policy offers nothing back";
